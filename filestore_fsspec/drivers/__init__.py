@@ -1,0 +1,29 @@
+"""Our repairs of fsspec filesystems, one file each, imported on first use.
+
+A scheme's `Target` names a driver by its key in `DRIVERS`. `base.py` says what every driver
+promises; a driver holds only what the filesystem below it does not keep by itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fsspec.spec import AbstractFileSystem
+
+DRIVERS = {
+    "azure": "filestore_fsspec.drivers.azure:AzureDriver",
+    "file": "filestore_fsspec.drivers.local:LocalDriver",
+    "ftp": "filestore_fsspec.drivers.ftp:FTPDriver",
+    "http": "filestore_fsspec.drivers.http:HTTPDriver",
+    "s3": "filestore_fsspec.drivers.s3:S3Driver",
+    "sftp": "filestore_fsspec.drivers.sftp:SFTPDriver",
+}
+
+
+def load_driver(name: str) -> type[AbstractFileSystem]:
+    """Import and return the driver class called `name`, a key of `DRIVERS`."""
+    module, _, attribute = DRIVERS[name].partition(":")
+    driver: Any = getattr(import_module(module), attribute)
+    return driver  # type: ignore[no-any-return]

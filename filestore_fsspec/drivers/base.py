@@ -1,0 +1,126 @@
+"""What a location asks of its filesystem, beyond fsspec's own signatures.
+
+Every driver keeps these promises, in its sync methods and, where `async_impl` is true, in the
+coroutines named with a leading underscore:
+
+- Absent means absent: `FileNotFoundError` is raised, and `isfile` is False, only when the server
+  said that the object is not there (or is a folder). Whatever else went wrong is raised as the
+  builtin that fits, the driver's own exception as its `__cause__`: `PermissionError` for refused
+  credentials and rights, `ConnectionError` or `TimeoutError` for what another attempt may mend,
+  any other `OSError` for the rest. No other exception type leaves a driver.
+- `cat_file(path, start, end)`, `get_file`, `isfile`, `pipe_file`, `put_file` and `rm_file` take
+  one trip where the protocol allows it. `info` gives `name`, `size` (bytes, None if unknown),
+  `type` (`file` or `directory`) and `modified` (an aware datetime, or None).
+- `pipe_file` and `put_file` are atomic, make missing parents and buckets, and take `mode`:
+  `overwrite`, or `create`, which raises `FileExistsError` and leaves what is there alone. An
+  interrupted write leaves nothing under the final name; objects are written beside, under
+  `keys.temporary_path`, where the backend shows unfinished ones.
+- Nothing is cached. A call after a dropped connection may fail once with a `ConnectionError`;
+  the next one connects anew. No call retries, and none waits longer than its time-outs allow.
+- Connections are made on first use. One driver may be used from many threads at once.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fsspec.asyn import sync_wrapper
+
+from filestore_fsspec.keys import is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Info = dict[str, Any]
+Page = tuple[list[Info], Any]
+
+
+class Driver:
+    """The methods that a location needs and that fsspec has no name for."""
+
+    delete_batch_chunk_size: ClassVar[int] = 1
+    """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
+
+    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - the driver's own
+        """Return the infos of some files whose path starts with `prefix`, and a token for more.
+
+        The token is None on the last page. A folder or bucket that is missing has no files. Our
+        temporary files are left out.
+        """
+        raise NotImplementedError
+
+    def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
+        """Delete up to `delete_batch_chunk_size` paths in one request; return what failed.
+
+        A path that is not there is no failure.
+        """
+        failed: dict[str, OSError] = {}
+        for path in paths:
+            try:
+                self.rm_file(path)  # type: ignore[attr-defined] - the filesystem's own
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed[path] = error
+        return failed
+
+    def close(self) -> None:
+        """Close the connections. The driver may be used again: it connects anew."""
+
+
+class AsyncDriver(Driver):
+    """The same for filesystems written as coroutines."""
+
+    async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
+        raise NotImplementedError
+
+    async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
+        failed: dict[str, OSError] = {}
+        for path in paths:
+            try:
+                await self._rm_file(path)  # type: ignore[attr-defined] - the filesystem's own
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed[path] = error
+        return failed
+
+    async def _close(self) -> None:
+        pass
+
+    list_page = sync_wrapper(_list_page)
+    rm_files = sync_wrapper(_rm_files)
+    close = sync_wrapper(_close)
+
+
+def absent(path: str) -> FileNotFoundError:
+    """Return the error for a path that the server said is not there."""
+    return FileNotFoundError(errno.ENOENT, "no such file", path)
+
+
+def already_there(path: str) -> FileExistsError:
+    """Return the error for creating a path that is there already."""
+    return FileExistsError(errno.EEXIST, "the file is there already", path)
+
+
+def first_folder(prefix: str) -> str:
+    """Return the deepest folder that holds every path starting with `prefix`."""
+    return prefix.rpartition("/")[0]
+
+
+def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], list[str]]:
+    """Part one folder's entries: files whose path starts with `prefix`, and folders to look into.
+
+    For filesystems that list one folder at a time: a page is a folder, a token the folders left.
+    """
+    files: list[Info] = []
+    folders: list[str] = []
+    for entry in entries:
+        name = entry["name"].rstrip("/")
+        if entry["type"] == "directory":
+            if name.startswith(prefix) or prefix.startswith(name + "/"):
+                folders.append(name)
+        elif name.startswith(prefix) and not is_temporary(name):
+            files.append(entry)
+    return files, folders

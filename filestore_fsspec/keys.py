@@ -1,0 +1,97 @@
+"""Keys and layouts: how a key becomes a path under a location's root, and back.
+
+A key is relative and `/`-separated. It is refused when it is empty, holds a NUL, holds a `.` or
+`..` segment, or is named like one of our temporary files, so that no key can leave the root.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from filestore_fsspec.errors import InvalidKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LayoutName = Literal["sharded", "verbatim", "flat"]
+
+_SHARDED_LENGTH = 64
+_SHARDED_PATH = re.compile(r"([^/])/([^/])/([^/])/([^/])/(\1\2\3\4[^/]{60})")
+_DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
+_TEMPORARY = re.compile(r"(?:^|/)\.filestore-[0-9a-f]{32}\.part$")
+
+
+def parse_key(key: str) -> str:
+    """Return `key` without its leading slashes.
+
+    Raises:
+        InvalidKey: the key is empty, ends in `/`, holds a NUL, a `.` or `..` segment, or is named
+            like a temporary file of ours.
+    """
+    key = key.lstrip("/")
+    if not key or "\0" in key or key[-1] == "/":
+        raise InvalidKey(f"key {key!r}: a key is a non-empty name without NUL or a closing '/'")
+    if "." in key:
+        if _DOT_SEGMENT.search(key):
+            raise InvalidKey(f"key {key!r}: '.' and '..' are not allowed as parts of a key")
+        if _TEMPORARY.search(key):
+            raise InvalidKey(f"key {key!r}: this form of name is kept for temporary files")
+    return key
+
+
+def temporary_path(path: str) -> str:
+    """Return a new, unguessable name in the folder of `path`, hidden from every listing of ours."""
+    folder, slash, _name = path.rpartition("/")
+    return f"{folder}{slash}.filestore-{secrets.token_hex(16)}.part"
+
+
+def is_temporary(path: str) -> bool:
+    """Tell whether `path` was made by `temporary_path`."""
+    return _TEMPORARY.search(path) is not None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How keys are stored: `path(key)` under the root, and `key(path)` back."""
+
+    name: LayoutName
+    path: Callable[[str], str]
+    key: Callable[[str], str]
+    prefixes: Callable[[str], tuple[str, ...]]
+    """Path prefixes that together cover every key with a given prefix."""
+
+
+def _sharded_path(key: str) -> str:
+    if len(key) == _SHARDED_LENGTH and "/" not in key:
+        return f"{key[0]}/{key[1]}/{key[2]}/{key[3]}/{key}"
+    return key
+
+
+def _sharded_key(path: str) -> str:
+    match = _SHARDED_PATH.fullmatch(path)
+    return match[5] if match else path
+
+
+def _sharded_prefixes(prefix: str) -> tuple[str, ...]:
+    if "/" in prefix or not prefix:
+        return (prefix,)
+    shard = "/".join(prefix[:4]) + ("/" + prefix if len(prefix) > 4 else "")  # noqa: PLR2004
+    return (prefix,) if shard.startswith(prefix) else (prefix, shard)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _last_segment(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+LAYOUTS: dict[LayoutName, Layout] = {
+    "sharded": Layout("sharded", _sharded_path, _sharded_key, _sharded_prefixes),
+    "verbatim": Layout("verbatim", _same, _same, lambda prefix: (prefix,)),
+    "flat": Layout("flat", _last_segment, _same, lambda prefix: (_last_segment(prefix),)),
+}

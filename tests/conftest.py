@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.services.common",
+]
