@@ -1,0 +1,149 @@
+"""A file of this machine that takes its name when it is complete, and leaves nothing before.
+
+It is written beside the name, in the same folder, so that taking the name is one step of the disk.
+"""
+
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108 - a Path costs more than the call
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager, suppress
+from io import BufferedWriter, FileIO
+from typing import TYPE_CHECKING
+
+from filestore_fsspec.drivers.base import already_there, first_folder
+from filestore_fsspec.keys import temporary_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+
+
+@contextmanager
+def replacing(path: str, mode: str) -> Iterator[tuple[int, str]]:
+    """Yield descriptor and path of a new file beside `path`, which takes its name at the end."""
+    _refuse_existing(path, mode)
+    temporary = temporary_path(path)
+    fd = _open_new(temporary)
+    try:
+        try:
+            yield fd, temporary
+        finally:
+            os.close(fd)
+        _take_name(temporary, path, mode)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+class AtomicFile(BufferedWriter):
+    """A new file that takes its name when it is closed, and goes when its `with` body raises."""
+
+    def __init__(self, fd: int, temporary: str, path: str, mode: str, *, autocommit: bool) -> None:
+        super().__init__(FileIO(fd, "wb"))
+        self.path = path
+        self._temporary = temporary
+        self._mode = mode
+        self._autocommit = autocommit
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Flush, and show the file under its name unless `commit` is to do that."""
+        if self.closed:
+            return
+        try:
+            super().close()
+        except BaseException:
+            self.discard()
+            raise
+        if self._autocommit:
+            self.commit()
+
+    def commit(self) -> None:
+        """Show the closed file under its name."""
+        try:
+            _take_name(self._temporary, self.path, self._mode)
+        except BaseException:
+            _remove(self._temporary)
+            raise
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        self.raw.close()
+        _remove(self._temporary)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.discard()
+
+    def __del__(self) -> None:
+        # Forgotten, not closed: nobody said that the content is complete. A fork's copy of it is
+        # the parent's to end.
+        if not self.closed and self._pid == os.getpid():
+            self.discard()
+
+
+def open_atomic(path: str, mode: str, *, autocommit: bool = True) -> AtomicFile:
+    """Return a file to write, for `path`; `mode` is `overwrite` or `create`.
+
+    Raises:
+        FileExistsError: here or when it is closed, in mode `create`.
+    """
+    _refuse_existing(path, mode)
+    temporary = temporary_path(path)
+    return AtomicFile(_open_new(temporary), temporary, path, mode, autocommit=autocommit)
+
+
+def _refuse_existing(path: str, mode: str) -> None:
+    # 2 us, where writing to find out takes 30 and more.
+    if mode == "create" and os.path.lexists(path):
+        raise already_there(path)
+
+
+def _open_new(path: str) -> int:
+    try:
+        return os.open(path, _CREATE, 0o666)
+    except FileNotFoundError:
+        folder = first_folder(path)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError as error:
+        # A link that leads nowhere stands where the folder should be: not "the file is there".
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", folder) from error
+    return os.open(path, _CREATE, 0o666)
+
+
+def _take_name(temporary: str, path: str, mode: str) -> None:
+    if mode != "create":
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise already_there(path) from error
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # A disk without hard links (exFAT, some network disks): two writers who come in the same
+        # moment may both believe that they created the file; the content is whole all the same.
+        if os.path.lexists(path):
+            raise already_there(path) from error
+        os.rename(temporary, path)
+    else:
+        os.unlink(temporary)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
