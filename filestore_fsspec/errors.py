@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.location import Location
 
 
-class FileStoreException(Exception):  # noqa: N818 - the predecessor's name
+class FileStoreException(Exception):
     """The root of all exceptions of this library."""
 
 

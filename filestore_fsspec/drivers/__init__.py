@@ -7,7 +7,7 @@ promises; a driver holds only what the filesystem below it does not keep by itse
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
@@ -25,5 +25,5 @@ DRIVERS = {
 def load_driver(name: str) -> type[AbstractFileSystem]:
     """Import and return the driver class called `name`, a key of `DRIVERS`."""
     module, _, attribute = DRIVERS[name].partition(":")
-    driver: Any = getattr(import_module(module), attribute)
-    return driver  # type: ignore[no-any-return]
+    driver: type[AbstractFileSystem] = getattr(import_module(module), attribute)
+    return driver

@@ -23,6 +23,8 @@ coroutines named with a leading underscore:
 from __future__ import annotations
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec.asyn import sync_wrapper
@@ -30,10 +32,13 @@ from fsspec.asyn import sync_wrapper
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from asyncio import Timeout
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 Info = dict[str, Any]
 Page = tuple[list[Info], Any]
+
+_PACED_BYTES = 256 * 2**10
 
 
 class Driver:
@@ -41,6 +46,19 @@ class Driver:
 
     delete_batch_chunk_size: ClassVar[int] = 1
     """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
+    max_threads: ClassVar[int] = 8
+    """How many threads run sync methods for callers that await them."""
+
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """The threads for callers that await a sync method."""
+        return ThreadPoolExecutor(self.max_threads, thread_name_prefix="filestore")
+
+    def stop_threads(self) -> None:
+        """Let the threads end, if there are any."""
+        threads: ThreadPoolExecutor | None = vars(self).pop("threads", None)
+        if threads is not None:
+            threads.shutdown(wait=False)
 
     def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - the driver's own
         """Return the infos of some files whose path starts with `prefix`, and a token for more.
@@ -58,7 +76,7 @@ class Driver:
         failed: dict[str, OSError] = {}
         for path in paths:
             try:
-                self.rm_file(path)  # type: ignore[attr-defined] - the filesystem's own
+                self.rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -79,7 +97,7 @@ class AsyncDriver(Driver):
         failed: dict[str, OSError] = {}
         for path in paths:
             try:
-                await self._rm_file(path)  # type: ignore[attr-defined] - the filesystem's own
+                await self._rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -124,3 +142,17 @@ def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], lis
         elif name.startswith(prefix) and not is_temporary(name):
             files.append(entry)
     return files, folders
+
+
+async def paced(body: bytes | bytearray, limit: Timeout, seconds: float) -> AsyncIterator[bytes]:
+    """Yield `body` in chunks for an HTTP client; `limit` ends `seconds` after the latest one.
+
+    aiohttp starts its read time-out when the whole body is sent: a server that stops reading
+    would hold the call for ever.
+    """
+    loop = get_running_loop()
+    view = memoryview(body)
+    for start in range(0, len(view), _PACED_BYTES):
+        limit.reschedule(loop.time() + seconds)
+        yield view[start : start + _PACED_BYTES]  # type: ignore[misc] - aiohttp takes views
+    limit.reschedule(loop.time() + seconds)

@@ -1,0 +1,118 @@
+"""`AsyncFileStore`: the functions of `FileStore`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from filestore_fsspec.bridge import awaitable, on_io_loop
+from filestore_fsspec.operations import list_merged, locate_each, select
+from filestore_fsspec.spool import spooled
+from filestore_fsspec.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from types import TracebackType
+
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Located, Page
+    from filestore_fsspec.spool import Content
+    from filestore_fsspec.store import LocalPath
+
+
+class AsyncFileStore(Store):
+    """The same store for coroutines: what each function returns and raises stands in `FileStore`.
+
+    The connections live on fsspec's I/O loop, in a thread of its own, so that one store serves any
+    number of event loops.
+    """
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections to every location. The next call makes new ones."""
+        await asyncio.to_thread(self._close)
+
+    async def get(self, path: str, location: str = "any") -> bytes | None:
+        """Return the content of `path`, or None if it is absent."""
+        return await on_io_loop(self._get(awaitable, path, location))
+
+    async def exists(self, path: str, location: str = "any") -> list[Location]:
+        """Return the locations that have `path`; with `any`, the first alone."""
+        return await on_io_loop(self._exists(awaitable, path, location))
+
+    async def download(self, path: str, dest: LocalPath, location: str = "any") -> list[Location]:
+        """Bring `path` to the local file `dest`, and return the location that had it."""
+        return await on_io_loop(self._download(awaitable, path, dest, location))
+
+    async def put(
+        self, path: str, content: Content, location: str = "all", *, force: bool = False
+    ) -> list[Location]:
+        """Store `content` under `path`; return the locations written."""
+        targets = self._writable(location, f"put {path!r}")
+        with ExitStack() as stack:
+            # In a thread, for reading a file object blocks.
+            source = await asyncio.to_thread(stack.enter_context, spooled(content))
+            return await on_io_loop(self._put(awaitable, targets, path, source, force=force))
+
+    async def upload(
+        self,
+        src: LocalPath,
+        dest: str,
+        location: str = "all",
+        *,
+        force: bool = False,
+        verify: bool = False,
+    ) -> list[Location]:
+        """Store the local file `src` under `dest`; return the locations written."""
+        targets = self._writable(location, f"upload {dest!r}")
+        return await on_io_loop(
+            self._upload(awaitable, targets, src, dest, force=force, verify=verify)
+        )
+
+    async def upload_batch(
+        self,
+        tuples: Iterable[tuple[LocalPath, str]],
+        location: str = "all",
+        *,
+        force: bool = False,
+    ) -> list[tuple[str, str, str]]:
+        """Store many local files, `(src, dest)` each; return `(src, dest, error)` of failures."""
+        targets = self._writable(location, "upload a batch")
+        return await on_io_loop(self._upload_batch(targets, tuples, force=force))
+
+    async def delete(self, path: str, location: str = "all") -> None:
+        """Delete `path` from the selected locations; what is absent is no error."""
+        targets = self._writable(location, f"delete {path!r}")
+        await on_io_loop(self._delete(awaitable, targets, path))
+
+    async def delete_batch(self, paths: Iterable[str], location: str = "all") -> None:
+        """Delete many keys, as many in a request as a location takes."""
+        targets, keys = self._writable(location, "delete a batch"), list(paths)
+        await on_io_loop(self._delete_batch(targets, keys))
+
+    async def locate(self, path: str) -> list[Located]:
+        """Return what each location says of `path`: present, absent or unknown, and why."""
+        return await on_io_loop(locate_each(self.locations, awaitable, path))
+
+    async def list(self, prefix: str = "", location: str = "all") -> AsyncIterator[str]:
+        """Yield the keys that start with `prefix`, each once, the first location's first."""
+        selected = select(self.locations, location)
+        pages = list_merged(selected, awaitable, prefix, strict=self.strict)
+
+        async def next_page() -> Page | None:
+            return await anext(pages, None)
+
+        while (page := await on_io_loop(next_page())) is not None:
+            for key in page:
+                yield key

@@ -1,0 +1,124 @@
+"""The only place where sync and async differ.
+
+Every operation is written once, as coroutines over a caller:
+
+- `blocking` calls a filesystem's sync methods and never suspends, so that `run` can step an
+  operation to its end in the caller's own thread, without an event loop.
+- `awaitable` awaits a filesystem's coroutines, or runs its sync methods in its threads. It works
+  on fsspec's I/O loop alone, where every filesystem lives; `wait` and `on_io_loop` lead there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from fsspec.asyn import get_loop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """How an operation reaches the world."""
+
+    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - fsspec's own
+        """Call `method` of the filesystem `fs`."""
+
+    async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
+        """Run all of them; return each one's result or exception, in order."""
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+
+
+class _Blocking:
+    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return getattr(fs, method)(*args, **kwargs)
+
+    async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
+        outcomes: list[T | Exception] = []
+        for coroutine in coroutines:
+            try:
+                outcomes.append(await coroutine)
+            except Exception as error:  # noqa: BLE001 - handed on as a value
+                outcomes.append(error)
+        return outcomes
+
+    async def pause(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - stepped in the caller's own thread
+
+
+class _Awaitable:
+    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if fs.async_impl:
+            return await getattr(fs, f"_{method}")(*args, **kwargs)
+        job = partial(getattr(fs, method), *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(fs.threads, job)
+
+    async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
+        outcomes = await asyncio.gather(*coroutines, return_exceptions=True)
+        return [_not_cancelled(outcome) for outcome in outcomes]
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _not_cancelled(outcome: T | BaseException) -> T | Exception:
+    if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+blocking: Caller = _Blocking()
+awaitable: Caller = _Awaitable()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Step a coroutine that never suspends to its end, and return its result.
+
+    Raises:
+        RuntimeError: it suspended, which nothing built on `blocking` may do.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]  # typed by the coroutine
+    coroutine.close()
+    raise RuntimeError(f"{coroutine!r} suspended: it cannot be stepped without an event loop")
+
+
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the I/O loop and block until it ends; an interrupt cancels it."""
+    loop = get_loop()
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001 - asyncio's documented low-level call
+        coroutine.close()
+        raise RuntimeError("a blocking call on the I/O loop would wait for itself")
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+async def on_io_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine on the I/O loop, from whichever loop is running."""
+    loop = get_loop()
+    if asyncio.get_running_loop() is loop:
+        return await coroutine
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+
+
+def iterate(generator: AsyncIterator[T]) -> Iterator[T]:
+    """Yield what an async generator yields, each step by `run`."""
+
+    async def step() -> T | None:
+        return await anext(generator, None)
+
+    while (item := run(step())) is not None:
+        yield item

@@ -1,0 +1,188 @@
+"""`FileStore`: several locations under one API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from filestore_fsspec.bridge import awaitable, blocking, iterate, run, wait
+from filestore_fsspec.operations import list_merged, locate_each, select
+from filestore_fsspec.spool import spooled
+from filestore_fsspec.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from types import TracebackType
+
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Located, Locations
+    from filestore_fsspec.spool import Content
+    from filestore_fsspec.store import LocalPath
+
+T = TypeVar("T")
+
+
+class FileStore(Store):
+    """One API over several locations: near is the first, far the last.
+
+    `location` is `near`, `far`, `all`, `any` or a location's name. Reading goes in order and takes
+    the first answer; writing goes to every selected location side by side. Threads may share a
+    store; after a fork the child makes its own connections.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with FileStore(f"file://{folder}/near", f"file://{folder}/far?name=archive") as store:
+    ...         written = store.put("report.txt", "ready")
+    ...         store.delete("report.txt", location="near")
+    ...         len(written), store.get("report.txt"), store.exists("report.txt")[0].name
+    (2, b'ready', 'archive')
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to every location. The next call makes new ones."""
+        self._close()
+
+    def get(self, path: str, location: str = "any") -> bytes | None:
+        """Return the content of `path`, or None if every selected location says it is absent.
+
+        Raises:
+            LocationUnavailable: none has it, and not all could say.
+            InvalidKey, ValueError: `path` or `location` cannot be used.
+        """
+        return run(self._get(blocking, path, location))
+
+    def exists(self, path: str, location: str = "any") -> list[Location]:
+        """Return the locations that have `path`; with `any`, the first alone.
+
+        Raises:
+            LocationUnavailable: none has it, and not all could say.
+            InvalidKey, ValueError: `path` or `location` cannot be used.
+        """
+        return run(self._exists(blocking, path, location))
+
+    def download(self, path: str, dest: LocalPath, location: str = "any") -> list[Location]:
+        """Bring `path` to the local file `dest`, and return the location that had it.
+
+        `dest` is replaced when all of it is there; its folders are made.
+
+        Raises:
+            NotFound: every selected location says it is absent.
+            LocationUnavailable: none has it, and not all could say.
+            InvalidKey, ValueError: `path` or `location` cannot be used.
+        """
+        return run(self._download(blocking, path, dest, location))
+
+    def put(
+        self, path: str, content: Content, location: str = "all", *, force: bool = False
+    ) -> list[Location]:
+        """Store `content` under `path`; return the locations written.
+
+        Text is stored as UTF-8; a binary file object is read to its end. A location that has
+        `path` already is left alone and not in the list, unless `force` is true.
+
+        Raises:
+            ReadOnly: no selected location may be written.
+            TransportException: the only selected location failed.
+            PartialWrite: one of several failed; `written` and `failed` say which.
+            InvalidKey, ValueError, TypeError: an argument cannot be used.
+        """
+        targets = self._writable(location, f"put {path!r}")
+        with spooled(content) as source:
+            return _spread(
+                targets, lambda caller: self._put(caller, targets, path, source, force=force)
+            )
+
+    def upload(
+        self,
+        src: LocalPath,
+        dest: str,
+        location: str = "all",
+        *,
+        force: bool = False,
+        verify: bool = False,
+    ) -> list[Location]:
+        """Store the local file `src` under `dest`; return the locations written.
+
+        With `verify`, the size of what was stored is read back and compared.
+
+        Raises:
+            NotFound: there is no local file `src`.
+            CorruptedFileStoreException: `verify` found another size at the only location.
+            ReadOnly, TransportException, PartialWrite, InvalidKey, ValueError: as in `put`.
+        """
+        targets = self._writable(location, f"upload {dest!r}")
+        return _spread(
+            targets,
+            lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
+        )
+
+    def upload_batch(
+        self,
+        tuples: Iterable[tuple[LocalPath, str]],
+        location: str = "all",
+        *,
+        force: bool = False,
+    ) -> list[tuple[str, str, str]]:
+        """Store many local files, given as `(src, dest)`; return `(src, dest, error)` of failures.
+
+        Every pair is tried. `tuples` may be a generator: pairs are taken as they are needed.
+
+        Raises:
+            ReadOnly, ValueError: no selected location may be written, or there is none.
+        """
+        targets = self._writable(location, "upload a batch")
+        return wait(self._upload_batch(targets, tuples, force=force))
+
+    def delete(self, path: str, location: str = "all") -> None:
+        """Delete `path` from the selected locations; what is absent is no error.
+
+        Raises:
+            ReadOnly: no selected location may be written.
+            TransportException: the only selected location could not delete it.
+            PartialWrite: one of several could not; all were tried.
+            InvalidKey, ValueError: `path` or `location` cannot be used.
+        """
+        targets = self._writable(location, f"delete {path!r}")
+        _spread(targets, lambda caller: self._delete(caller, targets, path))
+
+    def delete_batch(self, paths: Iterable[str], location: str = "all") -> None:
+        """Delete many keys, as many in a request as a location takes. Raises as `delete` does."""
+        targets, keys = self._writable(location, "delete a batch"), list(paths)
+        wait(self._delete_batch(targets, keys))
+
+    def locate(self, path: str) -> list[Located]:
+        """Return what each location says of `path`: present, absent or unknown, and why.
+
+        Raises:
+            InvalidKey: `path` is no key.
+        """
+        return _spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
+
+    def list(self, prefix: str = "", location: str = "all") -> Iterator[str]:
+        """Yield the keys that start with `prefix`, each once, the first location's first.
+
+        Raises:
+            LocationUnavailable: a location could not be listed to its end.
+            ValueError: `location` cannot be used.
+        """
+        selected = select(self.locations, location)
+        pages = iterate(list_merged(selected, blocking, prefix, strict=self.strict))
+        return (key for page in pages for key in page)
+
+
+def _spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+    """Step an operation on one location in this thread; run one on several side by side."""
+    if len(locations) == 1:
+        return run(operation(blocking))
+    return wait(operation(awaitable))

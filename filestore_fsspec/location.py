@@ -1,0 +1,343 @@
+"""`Location`: one storage place, its layout and its filesystem.
+
+The coroutines take a caller (see `bridge`) and are what operations are built from; the plain
+functions answer for this one location, as the predecessor's transports do. This is where a
+driver's `OSError` becomes one of ours and where what may be mended by another attempt is tried
+again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+import threading
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.bridge import blocking, iterate, run
+from filestore_fsspec.drivers import load_driver
+from filestore_fsspec.errors import (
+    LocationUnavailable,
+    NotFound,
+    PermissionDenied,
+    TransportException,
+)
+from filestore_fsspec.keys import parse_key, temporary_path
+from filestore_fsspec.schemes import translate
+from filestore_fsspec.urls import parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from filestore_fsspec.bridge import Caller
+
+ATTEMPTS = 3
+"""How often a call is tried that a dropped connection ended."""
+_FIRST_PAUSE_SECONDS = 0.1
+_OVERWRITE = {False: "create", True: "overwrite"}
+
+
+class Location:
+    """One storage place. `str()` shows the user name and no secret.
+
+    Connections are made on first use, by each process for itself. Threads may share it.
+    """
+
+    def __init__(self, source: object, connection_attempts: int | None = None) -> None:
+        """Parse `source`, a URL or the predecessor's host mapping. Touches no network.
+
+        Args:
+            source: see `urls.parse`.
+            connection_attempts: how often a call that a dropped connection ended is tried, 3 by
+                default.
+
+        Raises:
+            InvalidURL: `source` cannot be used; the message says what is allowed.
+            ValueError: `connection_attempts` is below 1.
+        """
+        if connection_attempts is not None and connection_attempts < 1:
+            raise ValueError(
+                "connection_attempts is a whole number from 1, or None for the default"
+            )
+        self.url = parse(source)
+        self.target = translate(self.url)
+        self.attempts = connection_attempts or ATTEMPTS
+        self._start()
+
+    def _start(self) -> None:
+        self._root = self.target.root
+        self._layout = self.target.layout
+        self._fs: Any = None
+        self._lock = threading.Lock()
+        _living.add(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process; `url` keeps its password as a `SecretStr`."""
+        return {"url": self.url, "attempts": self.attempts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.url, self.attempts = state["url"], state["attempts"]
+        self.target = translate(self.url)
+        self._start()
+
+    def __str__(self) -> str:
+        return self.target.label
+
+    def __repr__(self) -> str:
+        return f"<Location {self}>"
+
+    @property
+    def name(self) -> str | None:
+        """The name given with the option `name`."""
+        return self.target.name
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written here."""
+        return self.target.read_only
+
+    @property
+    def fs(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """The fsspec filesystem, made on first use."""
+        if self._fs is None:
+            with self._lock:
+                if self._fs is None:
+                    driver = load_driver(self.target.protocol)
+                    self._fs = driver(**self.target.storage_options)
+        return self._fs
+
+    def fs_path(self, key: str) -> str:
+        """Return where `key` lies in `fs`.
+
+        Raises:
+            InvalidKey: it is no key.
+        """
+        return self._root + self._layout.path(parse_key(key))
+
+    # What operations are built from.
+
+    async def read(
+        self, caller: Caller, key: str, start: int | None = None, end: int | None = None
+    ) -> bytes:
+        """Return the bytes from `start` to before `end`, or all of them.
+
+        Raises:
+            NotFound: the object is absent.
+            TransportException: the location could not say.
+        """
+        path = self.fs_path(key)
+        return await self._try(caller, "get", key, "cat_file", path, start, end)  # type: ignore[no-any-return]
+
+    async def fetch(self, caller: Caller, key: str, local_path: Path) -> None:
+        """Bring an object to `local_path`, which is replaced when all of it is there.
+
+        Raises:
+            NotFound, TransportException: as in `read`; `local_path` is as it was.
+        """
+        path = self.fs_path(key)
+        beside = temporary_path(str(local_path))
+        # Made here, so that a failure of the local disk is not taken for the location's.
+        local_path.parent.mkdir(parents=True, exist_ok=True)
+        Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
+        try:
+            await self._try(caller, "download", key, "get_file", path, beside)
+            os.replace(beside, local_path)  # noqa: PTH105
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(beside)  # noqa: PTH108
+
+    async def write(self, caller: Caller, key: str, content: bytes, *, overwrite: bool) -> bool:
+        """Write an object; return False if it was there and is left alone.
+
+        Raises:
+            TransportException: the location failed; nothing half-written is visible.
+        """
+        path, mode = self.fs_path(key), _OVERWRITE[overwrite]
+        return await self._create(caller, "put", key, "pipe_file", path, content, mode=mode)
+
+    async def send(self, caller: Caller, key: str, local_path: str, *, overwrite: bool) -> bool:
+        """Write an object from a local file; otherwise like `write`."""
+        path, mode = self.fs_path(key), _OVERWRITE[overwrite]
+        return await self._create(caller, "upload", key, "put_file", local_path, path, mode=mode)
+
+    async def holds(self, caller: Caller, key: str) -> bool:
+        """Tell whether the object is present; a folder is none.
+
+        Raises:
+            TransportException: the location could not say.
+        """
+        path = self.fs_path(key)
+        return await self._try(caller, "look for", key, "isfile", path)  # type: ignore[no-any-return]
+
+    async def stat(self, caller: Caller, key: str) -> dict[str, Any]:
+        """Return `size` (bytes or None), `modified` (aware, or None) and `type`.
+
+        Raises:
+            NotFound, TransportException: as in `read`.
+        """
+        path = self.fs_path(key)
+        return await self._try(caller, "look for", key, "info", path)  # type: ignore[no-any-return]
+
+    async def remove(self, caller: Caller, key: str) -> None:
+        """Delete an object; one that is absent is no error.
+
+        Raises:
+            TransportException: the location could not delete it.
+        """
+        with suppress(NotFound):
+            await self._try(caller, "delete", key, "rm_file", self.fs_path(key))
+
+    async def remove_many(self, caller: Caller, keys: Sequence[str]) -> dict[str, Exception]:
+        """Delete up to `delete_batch_chunk_size` objects in one request; return what failed.
+
+        Raises:
+            TransportException: the request as a whole failed.
+        """
+        paths = {self.fs_path(key): key for key in keys}
+        failed = await self._try(caller, "delete", keys[0], "rm_files", list(paths))
+        return {
+            paths[path]: self._failure("delete", paths[path], error)
+            for path, error in failed.items()
+        }
+
+    async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[str]]:
+        """Yield the keys that start with `prefix`, some at a time, in no promised order.
+
+        Raises:
+            TransportException: the listing could not be finished.
+        """
+        for path_prefix in self._layout.prefixes(prefix):
+            token: Any = None
+            more = True
+            while more:
+                start = self._root + path_prefix
+                infos, token = await self._try(caller, "list", prefix, "list_page", start, token)
+                keys = (self._layout.key(info["name"][len(self._root) :]) for info in infos)
+                yield [key for key in keys if key.startswith(prefix)]
+                more = token is not None
+
+    async def _create(self, caller: Caller, action: str, key: str, *args: Any, mode: str) -> bool:  # noqa: ANN401
+        try:
+            await self._try(caller, action, key, *args, mode=mode)
+        except FileExistsError:
+            return False
+        return True
+
+    async def _try(
+        self,
+        caller: Caller,
+        action: str,
+        key: str,
+        method: str,
+        *args: Any,  # noqa: ANN401 - the driver's
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await caller.call(self.fs, method, *args, **kwargs)
+            except FileExistsError:
+                raise
+            except ConnectionError as error:
+                if attempt >= self.attempts or isinstance(error.__cause__, ssl.SSLError):
+                    raise self._failure(action, key, error) from error
+            except OSError as error:
+                raise self._failure(action, key, error) from error
+            await caller.pause(_FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+
+    def _failure(self, action: str, key: str, error: OSError) -> TransportException:
+        reason = str(error) or type(error).__name__
+        for secret in self.target.secrets:
+            reason = reason.replace(secret, "***")
+        message = f"{self}: cannot {action} {key!r}: {reason}"
+        if isinstance(error, FileNotFoundError):
+            return NotFound(message, error)
+        if isinstance(error, PermissionError):
+            return PermissionDenied(message, error)
+        if isinstance(error, ConnectionError | TimeoutError):
+            return LocationUnavailable(message, error)
+        return TransportException(message, error)
+
+    # What the predecessor's transports answer.
+
+    def get(self, path: str) -> bytes:
+        """Return the content of `path`. Raises as `read` does."""
+        return run(self.read(blocking, path))
+
+    def put(self, path: str, content: bytes | str) -> None:
+        """Write `content` to `path`, over what is there. Raises as `write` does."""
+        data = content.encode() if isinstance(content, str) else content
+        run(self.write(blocking, path, data, overwrite=True))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether `path` is present. Raises as `holds` does."""
+        return run(self.holds(blocking, path))
+
+    def delete(self, path: str) -> None:
+        """Delete `path`. Raises as `remove` does."""
+        run(self.remove(blocking, path))
+
+    def delete_batch(self, paths: Sequence[str]) -> None:
+        """Delete all of `paths`, as many in a request as the backend takes.
+
+        Raises:
+            TransportException: the first failure, after all were tried.
+        """
+        size = self.delete_batch_chunk_size()
+        failed: list[Exception] = []
+        for start in range(0, len(paths), size):
+            failed += run(self.remove_many(blocking, paths[start : start + size])).values()
+        if failed:
+            raise failed[0]
+
+    def delete_batch_chunk_size(self) -> int:
+        """Return how many objects one request deletes."""
+        return self.fs.delete_batch_chunk_size  # type: ignore[no-any-return]
+
+    def download(self, src_path: str, dst_path: str | os.PathLike[str]) -> None:
+        """Bring `src_path` to the local file `dst_path`. Raises as `fetch` does."""
+        run(self.fetch(blocking, src_path, Path(dst_path)))
+
+    def upload(self, src_path: str | os.PathLike[str], dst_path: str) -> None:
+        """Write the local file `src_path` to `dst_path`, over what is there."""
+        run(self.send(blocking, dst_path, os.fspath(src_path), overwrite=True))
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that start with `prefix`. Raises as `pages` does."""
+        for page in iterate(self.pages(blocking, prefix)):
+            yield from page
+
+    def close(self) -> None:
+        """Close the connections. The next call makes new ones."""
+        with self._lock:
+            fs, self._fs = self._fs, None
+        if fs is not None:
+            fs.stop_threads()
+            fs.close()
+
+    def _forget(self) -> None:
+        """Start anew in a forked child.
+
+        The parent's filesystem is kept, unused: closing it here would act on the parent's
+        sockets, and on the event queue that its I/O loop shares with this process.
+        """
+        _parents.append(self._fs)
+        self._fs = None
+        self._lock = threading.Lock()
+
+
+_living: weakref.WeakSet[Location] = weakref.WeakSet()
+_parents: list[Any] = []
+
+
+def _forget_all() -> None:
+    for location in _living:
+        location._forget()  # noqa: SLF001 - same file
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

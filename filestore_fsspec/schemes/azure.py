@@ -1,0 +1,98 @@
+"""`azure`: a container of Azure Blob Storage, or of an emulator of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import AliasChoices, Field, SecretStr
+
+from filestore_fsspec.errors import InvalidURL
+from filestore_fsspec.schemes.base import (
+    Engine,
+    Flag,
+    Target,
+    TLSOptions,
+    as_folder,
+    layout_of,
+    parse_options,
+    refuse_credentials,
+    require_host,
+)
+
+if TYPE_CHECKING:
+    from filestore_fsspec.urls import StorageUrl
+
+
+class AzureOptions(TLSOptions):
+    """The options of `azure` URLs."""
+
+    access_key: SecretStr | None = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    use_default_credentials: Flag = False
+    account: str | None = None
+    use_ssl: Flag = True
+    allow_directory_access: Flag = True
+    """False stores each key under its last segment alone, like `layout=flat`."""
+    initialize_container: Flag = Field(
+        default=True,
+        validation_alias=AliasChoices("initialize_container", "initalize_container"),
+    )
+    engine: Engine = "fsspec"
+
+
+def translate(url: StorageUrl) -> Target:
+    """The keys below the container, which is the first part of `root`."""
+    options = parse_options(AzureOptions, url)
+    require_host(url)
+    refuse_credentials(url, "use the options access_key, or tenant_id, client_id, client_secret")
+    container, _, folder = url.root.partition("/")
+    if not container:
+        raise InvalidURL("azure URL: the container is missing (azure://host/container/folder)")
+    account = options.account or _account_in(url.host)
+    endpoint = f"{'https' if options.use_ssl else 'http'}://{url.origin}"
+    return Target(
+        protocol="azure",
+        root=f"{container}/{as_folder(folder)}",
+        storage_options={
+            # A host that does not carry its account is asked path-style, as emulators are.
+            "account_url": f"{endpoint}/{options.account}" if options.account else endpoint,
+            "account_name": account,
+            **_credentials(options),
+            "initialize_container": options.initialize_container,
+            **options.tls_check,
+            **options.timeouts,
+        },
+        layout=layout_of(options, "verbatim" if options.allow_directory_access else "flat"),
+        label=str(url),
+        name=options.name,
+        read_only=options.read_only,
+    )
+
+
+def _account_in(host: str) -> str:
+    account, dot, rest = host.partition(".")
+    if not dot or not rest.startswith("blob."):
+        raise InvalidURL(
+            "azure URL: the host does not carry an account (account.blob.core.windows.net); "
+            "for any other host give the option 'account'"
+        )
+    return account
+
+
+def _credentials(options: AzureOptions) -> dict[str, str | bool | None]:
+    secret, principal = options.client_secret, (options.tenant_id, options.client_id)
+    if secret and not all(principal):
+        raise InvalidURL("azure URL: 'client_secret' needs 'tenant_id' and 'client_id'")
+    if any(principal) and not secret and not options.use_default_credentials:
+        raise InvalidURL("azure URL: 'tenant_id' and 'client_id' need 'client_secret'")
+    if options.access_key and secret:
+        raise InvalidURL("azure URL: give 'access_key' or a 'client_secret', not both")
+    return {
+        "account_key": options.access_key.get_secret_value() if options.access_key else None,
+        "tenant_id": options.tenant_id,
+        "client_id": options.client_id,
+        "client_secret": secret.get_secret_value() if secret else None,
+        "use_default_credentials": options.use_default_credentials,
+    }

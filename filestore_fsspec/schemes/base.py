@@ -1,0 +1,150 @@
+"""What all schemes share: their common options, a `Target`, and errors that teach."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, ValidationError
+
+from filestore_fsspec.errors import InvalidURL
+from filestore_fsspec.keys import LAYOUTS, Layout, LayoutName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from filestore_fsspec.urls import StorageUrl
+
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+SECRET_ARGUMENTS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
+"""The drivers' arguments that no message may show."""
+RESERVED_NAMES = ("near", "far", "all", "any")
+
+
+def _parse_flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    try:
+        return _FLAGS[str(value).lower()]
+    except KeyError:
+        raise ValueError("true or false (1 or 0, yes or no)") from None
+
+
+def _parse_name(value: str) -> str:
+    if not value or value in RESERVED_NAMES:
+        raise ValueError(f"a name other than {', '.join(RESERVED_NAMES)}")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_parse_flag)]
+
+
+class Options(BaseModel):
+    """The options that every scheme takes."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # on first use: eight models would be half of the import's time
+    )
+
+    read_only: Flag = False
+    name: Annotated[str, BeforeValidator(_parse_name)] | None = None
+    layout: LayoutName | None = None
+    connect_timeout: PositiveFloat = 10.0
+    """Seconds to wait for a connection."""
+    read_timeout: PositiveFloat = 60.0
+    """Seconds to wait for the next bytes of an answer."""
+
+    @property
+    def timeouts(self) -> dict[str, float]:
+        """Both time-outs as a driver's arguments."""
+        return {"connect_timeout": self.connect_timeout, "read_timeout": self.read_timeout}
+
+
+class TLSOptions(Options):
+    """The options of schemes that check certificates."""
+
+    verify: Flag = True
+    ca_bundle: str | None = None
+
+    @property
+    def tls_check(self) -> dict[str, Any]:
+        """How certificates are checked, as a driver's arguments."""
+        return {"verify": self.verify, "ca_bundle": self.ca_bundle}
+
+
+Engine = Literal["fsspec"]
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a location keeps its keys, and what builds its filesystem."""
+
+    protocol: str
+    """A key of `drivers.DRIVERS`."""
+    root: str
+    """What stands before every path: empty, or ending in `/`."""
+    storage_options: Mapping[str, Any] = field(repr=False)
+    """The driver's arguments, secrets among them."""
+    layout: Layout
+    label: str
+    """The location in messages, without secrets."""
+    name: str | None = None
+    read_only: bool = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of `storage_options` that no message may show."""
+        return tuple(filter(None, map(self.storage_options.get, SECRET_ARGUMENTS)))
+
+
+def parse_options(model: type[OptionsT], url: StorageUrl) -> OptionsT:
+    """Validate the options of `url`.
+
+    Raises:
+        InvalidURL: an option is unknown, missing or wrong; the message says what is allowed.
+    """
+    try:
+        return model.model_validate(dict(url.options))
+    except ValidationError as error:
+        allowed = sorted(model.model_fields)
+        problems = "; ".join(_explain(dict(problem), allowed) for problem in error.errors())
+        raise InvalidURL(f"{url.scheme} URL: {problems}") from None
+
+
+def _explain(problem: dict[str, Any], allowed: list[str]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, allowed, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        return f"unknown option {name!r}{hint} (allowed: {', '.join(allowed)})"
+    if problem["type"] == "missing":
+        return f"the option {name!r} is required"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"the option {name!r} takes {message}" if name else message
+
+
+def require_host(url: StorageUrl) -> None:
+    """Raise InvalidURL unless `url` names a host."""
+    if not url.host or url.host == ".":
+        raise InvalidURL(f"{url.scheme} URL: the host is missing ({url.scheme}://host/root)")
+
+
+def refuse_credentials(url: StorageUrl, instead: str) -> None:
+    """Raise InvalidURL if `url` carries a user or a password."""
+    if url.username or url.password:
+        raise InvalidURL(f"{url.scheme} URL: no user and password here; {instead}")
+
+
+def layout_of(options: Options, default: LayoutName) -> Layout:
+    """Return the layout asked for, or the scheme's own."""
+    return LAYOUTS[options.layout or default]
+
+
+def as_folder(root: str) -> str:
+    """Return `root` as what stands before a path: empty, or ending in `/`."""
+    return f"{root}/" if root else ""

@@ -1,0 +1,46 @@
+"""`http` and `https`: a web server's folder, always read-only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from filestore_fsspec.schemes.base import (
+    Engine,
+    Target,
+    TLSOptions,
+    as_folder,
+    layout_of,
+    parse_options,
+    require_host,
+)
+
+if TYPE_CHECKING:
+    from filestore_fsspec.urls import StorageUrl
+
+
+class HTTPOptions(TLSOptions):
+    """The options of `http` and `https` URLs."""
+
+    pki: str | None = None
+    engine: Engine = "fsspec"
+
+
+def translate(url: StorageUrl) -> Target:
+    """The folder `root` of a web server, with basic authentication if the URL has a user."""
+    options = parse_options(HTTPOptions, url)
+    require_host(url)
+    return Target(
+        protocol="http",
+        root=f"{url.scheme}://{url.origin}/{as_folder(url.root)}",
+        storage_options={
+            "username": url.username or None,
+            "password": url.password or None,
+            "pki": options.pki,
+            **options.tls_check,
+            **options.timeouts,
+        },
+        layout=layout_of(options, "sharded"),
+        label=str(url),
+        name=options.name,
+        read_only=True,
+    )

@@ -1,0 +1,225 @@
+"""What both stores share: their locations, and each function as a coroutine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filestore_fsspec.bridge import awaitable
+from filestore_fsspec.bulk import delete_many, for_each
+from filestore_fsspec.errors import (
+    CorruptedFileStoreException,
+    FileStoreException,
+    InvalidURL,
+    LocationUnavailable,
+    NotFound,
+    PartialWrite,
+    TransportException,
+)
+from filestore_fsspec.location import Location
+from filestore_fsspec.operations import (
+    Locations,
+    delete_each,
+    find_each,
+    find_first,
+    log,
+    read_first,
+    select,
+    select_writable,
+    write_each,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from filestore_fsspec.bridge import Caller
+
+LocalPath = str | os.PathLike[str]
+
+
+class Store:
+    """Several locations and how strictly they are taken."""
+
+    def __init__(
+        self,
+        *urls: object,
+        connection_attempts: int | None = None,
+        strict: bool = True,
+        min_copies: int | None = None,
+    ) -> None:
+        """Parse the locations, near first and far last. Touches no network.
+
+        Args:
+            urls: URLs, or the predecessor's host mappings.
+            connection_attempts: how often a call that a dropped connection ended is tried, 3 by
+                default.
+            strict: False gives the predecessor's answers: what is unknown is logged and taken for
+                absent, and a failed delete is logged.
+            min_copies: how many written copies make a write a success, all by default.
+
+        Raises:
+            InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
+            ValueError: `connection_attempts` or `min_copies` is out of range.
+        """
+        if not urls:
+            raise InvalidURL("a store needs the URL of at least one location")
+        self.locations: Locations = tuple(Location(url, connection_attempts) for url in urls)
+        names = [location.name for location in self.locations if location.name]
+        if len(names) != len(set(names)):
+            raise InvalidURL(f"two locations have the same name: {', '.join(sorted(names))}")
+        if min_copies is not None and not 1 <= min_copies <= len(self.locations):
+            raise ValueError(f"min_copies is a number from 1 to {len(self.locations)}, or None")
+        self.strict = strict
+        self.min_copies = min_copies
+
+    @property
+    def transports(self) -> Locations:
+        """The locations, under the predecessor's name for them."""
+        return self.locations
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Store):
+            return NotImplemented
+        return self._urls == other._urls
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(str, self._urls)))
+
+    @property
+    def _urls(self) -> list[object]:
+        return [location.url for location in self.locations]
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{location}{' (read-only)' if location.read_only else ''}"
+            for location in self.locations
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def delete_batch_chunk_size(self) -> int:
+        """Return how many keys one request deletes at every location."""
+        return min(location.delete_batch_chunk_size() for location in self.locations)
+
+    def _writable(self, location: str, action: str) -> Locations:
+        return select_writable(self.locations, location, action)
+
+    async def _get(self, caller: Caller, path: str, location: str) -> bytes | None:
+        selected = select(self.locations, location)
+        try:
+            _, content = await read_first(
+                selected, lambda each: each.read(caller, path), f"get {path!r}"
+            )
+        except NotFound:
+            return None
+        except LocationUnavailable as error:
+            self._unless_strict(error)
+            return None
+        return content
+
+    async def _download(
+        self, caller: Caller, path: str, dest: LocalPath, location: str
+    ) -> list[Location]:
+        selected, local_path = select(self.locations, location), Path(dest)
+        answered, _ = await read_first(
+            selected, lambda each: each.fetch(caller, path, local_path), f"download {path!r}"
+        )
+        return [answered]
+
+    async def _exists(self, caller: Caller, path: str, location: str) -> list[Location]:
+        find = find_first if location == "any" else find_each
+        try:
+            return await find(select(self.locations, location), caller, path)
+        except LocationUnavailable as error:
+            self._unless_strict(error)
+            return []
+
+    async def _put(
+        self, caller: Caller, targets: Locations, path: str, source: bytes | str, *, force: bool
+    ) -> list[Location]:
+        async def write(location: Location) -> bool:
+            if isinstance(source, bytes):
+                return await location.write(caller, path, source, overwrite=force)
+            return await location.send(caller, path, source, overwrite=force)
+
+        return await write_each(targets, caller, write, f"put {path!r}", self.min_copies)
+
+    async def _upload(
+        self,
+        caller: Caller,
+        targets: Locations,
+        src: LocalPath,
+        dest: str,
+        *,
+        force: bool,
+        verify: bool = False,
+    ) -> list[Location]:
+        local_path = _readable(src)
+
+        async def send(location: Location) -> bool:
+            done = await location.send(caller, dest, local_path, overwrite=force)
+            if done and verify:
+                await _compare_size(location, caller, dest, local_path)
+            return done
+
+        return await write_each(targets, caller, send, f"upload {dest!r}", self.min_copies)
+
+    async def _upload_batch(
+        self, targets: Locations, tuples: Iterable[tuple[LocalPath, str]], *, force: bool
+    ) -> list[tuple[str, str, str]]:
+        failed: list[tuple[str, str, str]] = []
+
+        async def upload(pair: tuple[LocalPath, str]) -> None:
+            src, dest = pair
+            try:
+                await self._upload(awaitable, targets, src, dest, force=force)
+            except (FileStoreException, OSError) as error:
+                failed.append((os.fspath(src), dest, str(error)))
+
+        await for_each(tuples, upload)
+        return failed
+
+    async def _delete(self, caller: Caller, targets: Locations, path: str) -> None:
+        try:
+            await delete_each(
+                targets, caller, lambda each: each.remove(caller, path), f"delete {path!r}"
+            )
+        except (TransportException, PartialWrite) as error:
+            self._unless_strict(error)
+
+    async def _delete_batch(self, targets: Locations, paths: Sequence[str]) -> None:
+        what = f"delete {len(paths)} keys"
+        try:
+            await delete_each(targets, awaitable, lambda each: delete_many(each, paths), what)
+        except (TransportException, PartialWrite) as error:
+            self._unless_strict(error)
+
+    def _unless_strict(self, error: FileStoreException) -> None:
+        if self.strict:
+            raise error
+        log.warning("%s", error)
+
+    def _close(self) -> None:
+        for location in self.locations:
+            location.close()
+
+
+def _readable(src: LocalPath) -> str:
+    """Return `src` as text, after a look that it can be read: its absence is not a location's."""
+    path = os.fspath(src)
+    try:
+        with open(path, "rb"):  # noqa: PTH123 - a path as text from here on
+            return path
+    except FileNotFoundError as error:
+        raise NotFound(f"cannot upload: there is no local file {path!r}", error) from error
+
+
+async def _compare_size(location: Location, caller: Caller, key: str, local_path: str) -> None:
+    expected = os.stat(local_path).st_size  # noqa: PTH116 - a path as text
+    found = (await location.stat(caller, key))["size"]
+    if found != expected:
+        raise CorruptedFileStoreException(
+            f"{location}: {key!r} has {found} bytes after an upload of {expected}"
+        )

@@ -1,0 +1,179 @@
+"""`StorageUrl`: a location's URL, parsed once at the edge.
+
+```
+scheme://[user[:password]@]host[:port]/root[?option=value&...]
+```
+
+User, password, root and option values are percent-decoded; a `+` stays a `+`. Nothing here knows
+one scheme from another, and no message shows more of a URL than what cannot be a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from urllib.parse import quote, unquote
+
+from filestore_fsspec.errors import InvalidURL
+
+FORM = "scheme://[user[:password]@]host[:port]/root[?option=value&...]"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\.")
+_OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_MAX_PORT = 65535
+_ENCODE = "percent-encode '/', '?', '#' and '%' in a user, a password or an option"
+
+
+@dataclass(frozen=True)
+class StorageUrl:
+    """A parsed location URL. `str()` shows the user name and neither password nor options."""
+
+    scheme: str
+    host: str
+    port: int | None = None
+    root: str = ""
+    """Decoded, without slashes at its ends."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle without the read-only view of the options, which cannot be pickled."""
+        fields = (self.scheme, self.host, self.port, self.root, self.username, self.password)
+        return StorageUrl, (*fields, dict(self.options))
+
+    @property
+    def origin(self) -> str:
+        """`host[:port]`, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        user = f"{quote(self.username, safe='')}@" if self.username else ""
+        return f"{self.scheme}://{user}{self.origin}/{quote(self.root)}"
+
+
+def parse(source: object) -> StorageUrl:
+    """Parse a URL text, or a mapping or object with the predecessor's host fields.
+
+    Those are `name`, `host` (`domain.tld[:port][/root][?option=value]`) and, where needed,
+    `scheme` (`http` by default), `username` and `password`. In the environment
+    `{NAME}_HOST_USERNAME` and `{NAME}_HOST_PASSWORD` go before the last two.
+
+    Raises:
+        InvalidURL: `source` is none of these; the message says what is allowed.
+    """
+    if isinstance(source, StorageUrl):
+        return source
+    if isinstance(source, str):
+        return _parse_text(source)
+    name, host = _host_field(source, "name"), _host_field(source, "host")
+    if not name or not host:
+        raise InvalidURL(
+            f"a {type(source).__name__} is no location: give a URL ({FORM}), or a mapping with "
+            "name, host and, where needed, scheme, username and password"
+        )
+    url = _parse_text(f"{_host_field(source, 'scheme') or 'http'}://{host}")
+    known = {
+        field: os.environ.get(f"{name.upper()}_HOST_{field.upper()}") or _host_field(source, field)
+        for field in ("username", "password")
+    }
+    return replace(
+        url,
+        options={"name": name, **url.options},
+        username=known["username"] or url.username,
+        password=known["password"] or url.password,
+    )
+
+
+def _host_field(source: object, name: str) -> str:
+    value = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+    if hasattr(value, "get_secret_value"):  # pydantic's SecretStr
+        value = value.get_secret_value()
+    if value is not None and not isinstance(value, str):
+        raise InvalidURL(f"a {type(source).__name__} is no location: its {name!r} is no text")
+    return value or ""
+
+
+def _parse_text(url_text: str) -> StorageUrl:
+    match = _SCHEME.fullmatch(url_text.strip())
+    if not match:
+        raise InvalidURL(f"a location URL has the form {FORM}")
+    scheme, rest = match[1].lower(), match[2]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    remainder = rest[len(authority) :]
+    userinfo, at, address = authority.rpartition("@")
+    if not at and ":" in address and "@" in remainder:
+        # What looks like a port and a root may be the halves of a password: show none of it.
+        raise InvalidURL(f"{scheme} URL: an '@' stands behind the first '/', '?' or '#'; {_ENCODE}")
+    if "#" in remainder:
+        raise InvalidURL(f"{scheme} URL: a raw '#' has no meaning here; {_ENCODE}")
+    path, _, query = remainder.partition("?")
+    username, _, password = userinfo.partition(":")
+    host, port = _parse_address(scheme, address)
+    return StorageUrl(
+        scheme=scheme,
+        host=host,
+        port=port,
+        root=_parse_root(scheme, path),
+        username=_decode(scheme, "user", username),
+        password=_decode(scheme, "password", password),
+        options=_parse_query(scheme, query),
+    )
+
+
+def _parse_address(scheme: str, address: str) -> tuple[str, int | None]:
+    host, bracket, port_text = address.rpartition("]")
+    if bracket:
+        host = host.removeprefix("[")
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise InvalidURL(f"{scheme} URL: what stands in [] is no IPv6 address") from None
+        port_text = port_text.removeprefix(":") if port_text else ""
+        has_port = address[-1] != "]"
+    else:
+        host, colon, port_text = address.partition(":")
+        has_port = bool(colon)
+        if host and not _HOST.fullmatch(host):
+            raise InvalidURL(f"{scheme} URL: the host is no host name; {_ENCODE}")
+    if not has_port:
+        return host.lower(), None
+    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) <= _MAX_PORT):
+        # The text is not shown: it may be the first part of a password with a raw '/'.
+        raise InvalidURL(f"{scheme} URL: a port is a number from 1 to {_MAX_PORT}; {_ENCODE}")
+    return host.lower(), int(port_text)
+
+
+def _parse_root(scheme: str, path: str) -> str:
+    root = _decode(scheme, "root", path).strip("/")
+    if "\0" in root or any(part in (".", "..") for part in root.split("/")):
+        raise InvalidURL(f"{scheme} URL: the root may not hold a NUL, '.' or '..' as a part")
+    return root
+
+
+def _parse_query(scheme: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, equals, value = pair.partition("=")
+        if not _OPTION_NAME.fullmatch(name) or not equals:
+            raise InvalidURL(f"{scheme} URL: options have the form name=value, joined by '&'")
+        if name in options:
+            raise InvalidURL(f"{scheme} URL: the option {name!r} is given twice")
+        options[name] = _decode(scheme, f"option {name!r}", value)
+    return options
+
+
+def _decode(scheme: str, what: str, text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidURL(f"{scheme} URL: the {what} is not percent-encoded UTF-8") from None
