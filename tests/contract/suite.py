@@ -1,0 +1,469 @@
+"""The promises of a store, written once; a subclass names the servers that stand behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import pickle
+import secrets
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from filestore_fsspec import (
+    AsyncFileStore,
+    FileStore,
+    InvalidKey,
+    NotFound,
+    PartialWrite,
+    ReadOnly,
+)
+from filestore_fsspec.keys import is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.services.common import Service
+
+SHA = "0123456789abcdef" * 4
+KEYS = [
+    "plain",
+    "in/a/folder",
+    SHA,
+    f"in/{SHA}",
+    ".hidden",
+    "with space",
+    "per%41cent",
+    "ha#sh",
+    "quest?ion=1&versionId=2",
+    "plus+and=at@",
+    "ünï/çødé/漢字",
+    "quote'and\"double",
+    "tilde~and,comma;semi:colon",
+    "brackets[1]{2}(3)",
+]
+
+
+class ReadingContract:
+    """What every store promises about reading, whoever wrote the objects."""
+
+    services: ClassVar[tuple[str, ...]]
+    """Fixtures of the servers, near first."""
+    options: ClassVar[Mapping[str, str]] = {}
+    """Options on every URL."""
+    @pytest.fixture
+    def root(self) -> str:
+        return f"test-{secrets.token_hex(6)}"
+
+    @pytest.fixture
+    def places(self, request: pytest.FixtureRequest) -> list[Service]:
+        return [request.getfixturevalue(name) for name in self.services]
+
+    @pytest.fixture
+    def urls(self, places: list[Service], root: str) -> list[str]:
+        return [place.url(root, **self.options) for place in places]
+
+    @pytest.fixture
+    def store(self, urls: list[str]) -> Iterator[FileStore]:
+        with FileStore(*urls) as store:
+            yield store
+
+    @pytest.fixture
+    def fill(self, places: list[Service], root: str, store: FileStore) -> Any:
+        """Write behind the library's back, to the last location."""
+
+        def write(key: str, content: bytes) -> None:
+            layout = store.locations[-1].target.layout
+            places[-1].raw.write(f"{root}/{layout.path(key)}", content)
+
+        return write
+
+    def test_what_is_there_is_read(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
+        for number, key in enumerate(KEYS):
+            fill(key, b"content %d" % number)
+        for number, key in enumerate(KEYS):
+            assert store.get(key) == b"content %d" % number
+            assert store.exists(key) == [store.locations[-1]]
+            dest = tmp_path / "new" / str(number)
+            assert store.download(key, dest) == [store.locations[-1]]
+            assert dest.read_bytes() == b"content %d" % number
+
+    def test_what_is_absent_is_absent(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
+        fill("folder/file", b"x")
+        dest = tmp_path / "dest"
+        dest.write_bytes(b"as it was")
+        for key in ("missing", "no/such/folder", SHA, "folder", "folder/file/below"):
+            assert store.get(key) is None, key
+            assert store.exists(key) == [], key
+            assert store.exists(key, "all") == [], key
+            with pytest.raises(NotFound, match=key):
+                store.download(key, dest)
+        assert dest.read_bytes() == b"as it was"
+        assert [path.name for path in tmp_path.iterdir()] == ["dest"]
+
+    def test_locate_says_what_is_where(self, store: FileStore, fill: Any) -> None:
+        fill("a/b", b"12345")
+        *others, last = store.locate("a/b")
+        assert (last.state, last.size) == ("present", 5)
+        assert all(each.state == "absent" for each in others)
+        assert {each.state for each in store.locate("a/c")} == {"absent"}
+        assert {each.state for each in store.locate("a")} == {"absent"}
+
+    def test_near_far_and_names_choose(self, store: FileStore, fill: Any) -> None:
+        fill("k", b"far")
+        assert store.get("k", "far") == b"far"
+        assert store.get("k", "near") == (b"far" if len(store.locations) == 1 else None)
+        assert store.exists("k", "all") == [store.locations[-1]]
+        with pytest.raises(ValueError, match="near, far, all, any"):
+            store.get("k", "middle")
+
+    def test_a_large_object_is_read_whole(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
+        content = secrets.token_bytes(5_000_001)
+        fill("large", content)
+        assert store.get("large") == content
+        store.download("large", tmp_path / "large")
+        assert (tmp_path / "large").read_bytes() == content
+
+    def test_empty_content_is_content(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
+        fill("empty", b"")
+        assert store.get("empty") == b""
+        assert store.exists("empty")
+        store.download("empty", tmp_path / "empty")
+        assert (tmp_path / "empty").read_bytes() == b""
+
+    def test_nothing_is_cached(self, store: FileStore, fill: Any, places: Any, root: str) -> None:
+        assert list(store.list()) == []
+        assert store.get("k") is None
+        fill("k", b"one")
+        assert store.get("k") == b"one"
+        assert list(store.list()) == ["k"]
+        fill("k", b"another")
+        assert store.get("k") == b"another"
+        assert store.locate("k")[-1].size == 7
+        places[-1].raw.delete(f"{root}/k")
+        assert store.get("k") is None
+        assert store.exists("k") == []
+        assert list(store.list()) == []
+
+    def test_a_key_that_could_leave_the_root_is_refused(self, store: FileStore) -> None:
+        for key in ("../k", "a/../../k", "", "a\0"):
+            for function in (store.get, store.exists, store.locate):
+                with pytest.raises(InvalidKey):
+                    function(key)
+
+    def test_a_range_is_read_by_the_location(self, store: FileStore, fill: Any) -> None:
+        fill("r", b"0123456789")
+        location = store.locations[-1]
+        path = location.fs_path("r")
+        assert location.fs.cat_file(path, 2, 5) == b"234"
+        assert location.fs.cat_file(path, 8, 100) == b"89"
+        assert location.fs.cat_file(path, -3, None) == b"789"
+        with location.fs.open(path, "rb") as file:
+            file.seek(4)
+            assert file.read(3) == b"456"
+            file.seek(0)
+            assert file.read() == b"0123456789"
+
+    def test_a_store_that_was_closed_connects_anew(self, store: FileStore, fill: Any) -> None:
+        fill("k", b"x")
+        assert store.get("k") == b"x"
+        store.close()
+        assert store.get("k") == b"x"
+
+    def test_a_store_travels(self, store: FileStore, fill: Any) -> None:
+        fill("k", b"x")
+        assert store.get("k") == b"x"
+        with pickle.loads(pickle.dumps(store)) as other:  # noqa: S301 - our own
+            assert other == store
+            assert other.get("k") == b"x"
+
+    def test_a_restart_between_two_calls_is_survived(
+        self, store: FileStore, fill: Any, places: list[Service]
+    ) -> None:
+        fill("k", b"x")
+        servers = [place.server for place in places if place.server]
+        for _ in range(2):
+            assert store.get("k") == b"x"
+            for server in servers:
+                server.restart()
+            assert store.exists("k") == [store.locations[-1]]
+            assert list(store.list()) == ["k"]
+
+    def test_parent_and_child_of_a_fork_both_go_on(self, urls: list[str], fill: Any) -> None:
+        fill("k", b"x" * 1000)
+        script = Path(__file__).with_name("fork_script.py")
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore::DeprecationWarning", script],
+            input="\n".join(urls),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", "child: 40\nparent: 40\n")
+
+    def test_awaited_reading(self, urls: list[str], fill: Any, tmp_path: Path) -> None:
+        fill("a", b"x")
+
+        async def read() -> None:
+            async with AsyncFileStore(*urls) as store:
+                assert await store.get("a") == b"x"
+                assert await store.get("b") is None
+                assert await store.exists("a") == [store.locations[-1]]
+                assert await store.download("a", tmp_path / "a") == [store.locations[-1]]
+                assert [key async for key in store.list()] == ["a"]
+                assert [each.state for each in await store.locate("a")][-1] == "present"
+                contents = await asyncio.gather(*(store.get("a") for _ in range(50)))
+                assert contents == [b"x"] * 50
+
+        asyncio.run(read())
+        assert (tmp_path / "a").read_bytes() == b"x"
+
+
+class ListingContract(ReadingContract):
+    """Listing gives keys back, whatever the layout."""
+
+    def test_every_key_is_listed_once(self, store: FileStore, fill: Any) -> None:
+        for key in KEYS:
+            fill(key, b"")
+        assert sorted(store.list()) == sorted(KEYS)
+
+    @pytest.mark.parametrize("prefix", ["in", "in/", "in/a", "0", "0123456789", "p", "none", "ü"])
+    def test_a_prefix_is_a_prefix_of_keys(self, store: FileStore, fill: Any, prefix: str) -> None:
+        for key in KEYS:
+            fill(key, b"")
+        assert sorted(store.list(prefix)) == sorted(key for key in KEYS if key.startswith(prefix))
+
+
+class ReadOnlyContract(ListingContract):
+    """A location that may not be written says so before it is asked."""
+
+    def test_writing_is_refused(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
+        fill("k", b"x")
+        (tmp_path / "src").write_bytes(b"y")
+        for write in (
+            lambda: store.put("k", b"y", force=True),
+            lambda: store.upload(tmp_path / "src", "k", force=True),
+            lambda: store.upload_batch([(tmp_path / "src", "k")]),
+            lambda: store.delete("k"),
+            lambda: store.delete_batch(["k"]),
+        ):
+            with pytest.raises(ReadOnly, match="read-only"):
+                write()
+        assert store.get("k") == b"x"
+
+    def test_eight_threads_share_a_store(self, store: FileStore, fill: Any) -> None:
+        for number in range(20):
+            fill(f"k{number}", b"%d" % number * 500)
+
+        def read(number: int) -> bool:
+            content = store.get(f"k{number % 25}")
+            found = bool(store.exists(f"k{number % 25}"))
+            expected = b"%d" % (number % 25) * 500 if number % 25 < 20 else None
+            return (content, found) == (expected, expected is not None)
+
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(read, range(1000)))
+
+
+class FileStoreContract(ListingContract):
+    """What every store promises that may be written."""
+
+    creates_atomically: ClassVar[bool] = True
+    """Whether every backend of the store can create an object only if it is not there."""
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        path = tmp_path / "source"
+        path.write_bytes(b"from a file")
+        return path
+
+    def test_what_is_put_is_stored_everywhere(
+        self, store: FileStore, places: list[Service], root: str
+    ) -> None:
+        for number, key in enumerate(KEYS):
+            assert store.put(key, b"%d" % number) == list(store.locations)
+        for place, location in zip(places, store.locations, strict=True):
+            path = location.target.layout.path
+            stored = {path_ for path_ in place.raw.paths() if path_.startswith(f"{root}/")}
+            assert stored == {f"{root}/{path(key)}" for key in KEYS}
+            for number, key in enumerate(KEYS):
+                assert place.raw.read(f"{root}/{path(key)}") == b"%d" % number
+        assert sorted(store.list()) == sorted(KEYS)
+
+    @pytest.mark.parametrize(
+        ("content", "stored"),
+        [
+            ("tëxt", "tëxt".encode()),
+            (b"bytes", b"bytes"),
+            (bytearray(b"array"), b"array"),
+            (memoryview(b"view"), b"view"),
+            (b"", b""),
+        ],
+    )
+    def test_kinds_of_content(self, store: FileStore, content: Any, stored: bytes) -> None:
+        store.put("k", content)
+        assert store.get("k") == stored
+
+    @pytest.mark.parametrize("size", [0, 10, 4 * 2**20, 9_000_001])
+    def test_a_file_object_is_read_to_its_end(self, store: FileStore, size: int) -> None:
+        content = secrets.token_bytes(size)
+        file = io.BytesIO(b"skipped" + content)
+        file.seek(7)
+        assert store.put("k", file) == list(store.locations)
+        assert store.get("k") == content
+
+    def test_what_is_no_content_is_refused(self, store: FileStore) -> None:
+        for wrong in (None, 3, io.StringIO("text")):
+            with pytest.raises(TypeError, match="content is"):
+                store.put("k", wrong)  # type: ignore[arg-type]
+        assert store.exists("k") == []
+
+    def test_what_is_there_is_left_alone_unless_forced(self, store: FileStore, source: Path) -> None:
+        everywhere = list(store.locations)
+        assert store.put("k", b"first") == everywhere
+        assert store.put("k", b"second") == []
+        assert store.upload(source, "k") == []
+        assert store.get("k") == b"first"
+        assert store.put("k", b"third", force=True) == everywhere
+        assert store.get("k") == b"third"
+        assert store.upload(source, "k", force=True, verify=True) == everywhere
+        assert store.get("k") == b"from a file"
+
+    def test_a_location_that_lost_it_gets_it_again(self, store: FileStore) -> None:
+        store.put("k", b"x")
+        store.delete("k", "near")
+        assert store.put("k", b"x") == [store.locations[0]]
+
+    def test_delete(self, store: FileStore) -> None:
+        for key in KEYS:
+            store.put(key, b"x")
+            store.delete(key)
+            assert store.exists(key, "all") == []
+            store.delete(key)
+        assert list(store.list()) == []
+
+    def test_delete_batch(self, store: FileStore) -> None:
+        kept = [f"kept/{number}" for number in range(3)]
+        gone = [f"gone/{number}" for number in range(30)]
+        for key in (*kept, *gone):
+            store.put(key, b"x")
+        store.delete_batch([*gone, "never/there"])
+        assert sorted(store.list()) == kept
+        store.delete_batch([])
+
+    def test_upload_and_download(self, store: FileStore, source: Path, tmp_path: Path) -> None:
+        assert store.upload(str(source), "up/k", verify=True) == list(store.locations)
+        for location in ("near", "far", "any", "all"):
+            dest = tmp_path / location / "deep" / "dest"
+            assert len(store.download("up/k", str(dest), location)) == 1
+            assert dest.read_bytes() == b"from a file"
+
+    def test_a_missing_source_is_not_a_missing_object(self, store: FileStore, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="no local file"):
+            store.upload(tmp_path / "missing", "k")
+        assert list(store.list()) == []
+
+    def test_upload_batch_tries_every_pair(self, store: FileStore, tmp_path: Path) -> None:
+        pairs = []
+        for number in range(40):
+            path = tmp_path / str(number)
+            path.write_bytes(b"%d" % number)
+            pairs.append((str(path), f"batch/{number}"))
+        missing = str(tmp_path / "missing")
+        failed = store.upload_batch(pair for pair in [(missing, "m"), *pairs, (pairs[0][0], "../x")])
+        assert [(src, dest) for src, dest, _ in failed] == [(missing, "m"), (pairs[0][0], "../x")]
+        assert "no local file" in failed[0][2]
+        assert len(list(store.list("batch/"))) == 40
+        assert store.get("batch/7") == b"7"
+
+    def test_no_temporary_file_is_left_or_listed(
+        self, store: FileStore, places: list[Service], root: str, source: Path
+    ) -> None:
+        store.put("a/k", b"x")
+        store.put("a/k", b"x")
+        store.put("a/k", b"y", force=True)
+        store.upload(source, "a/u")
+        store.upload(source, "a/u")
+        for place in places:
+            assert not [path for path in place.raw.paths() if is_temporary(path)]
+        hidden = ".filestore-" + "0" * 32 + ".part"
+        places[0].raw.write(f"{root}/a/{hidden}", b"left by a writer that was killed")
+        assert sorted(store.list()) == ["a/k", "a/u"]
+
+    def test_one_of_many_writers_creates(self, store: FileStore) -> None:
+        if not self.creates_atomically:
+            assert store.put("race", b"x")
+            assert not store.put("race", b"y")
+            return
+
+        def create(number: int) -> bool:
+            return store.locations[0] in store.put("race", b"%d" % number, "near")
+
+        with ThreadPoolExecutor(8) as threads:
+            created = list(threads.map(create, range(24)))
+        assert sum(created) == 1
+        assert store.get("race", "near") == b"%d" % created.index(True)
+
+    def test_a_folder_in_the_way_is_an_error(self, store: FileStore) -> None:
+        if any(location.target.protocol in ("s3", "azure") for location in store.locations):
+            store.put("a/b", b"x")
+            store.put("a", b"y")
+            assert (store.get("a/b", "far"), store.get("a", "far")) in ((b"x", b"y"), (b"x", None))
+            return
+        store.put("a/b", b"x")
+        for force in (True, False):
+            with pytest.raises((OSError, PartialWrite), match="'a'"):
+                store.put("a", b"y", force=force)
+        assert store.get("a/b") == b"x"
+
+    def test_eight_threads_share_a_store(self, store: FileStore) -> None:
+        def work(number: int) -> bool:
+            key, content = f"t/{number}", b"%d," % number * 400
+            store.put(key, content)
+            seen = store.get(key) == content and bool(store.exists(key))
+            store.delete(key)
+            return seen and store.get(key) is None
+
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(work, range(400)))  # five operations each
+        assert list(store.list()) == []
+
+    def test_open_writes_nothing_until_it_is_closed(self, store: FileStore) -> None:
+        location = store.locations[-1]
+        path = location.fs_path("w")
+        content = b"0123456789" * 700_000
+        with location.fs.open(path, "wb") as file:
+            file.write(content)
+            assert not location.exists("w")
+        assert location.get("w") == content
+        with pytest.raises(RuntimeError, match="stop"), location.fs.open(path, "wb") as file:
+            file.write(b"half")
+            raise RuntimeError("stop")
+        assert location.get("w") == content
+        assert list(location.list()) == ["w"]
+
+    def test_awaited_writing(self, urls: list[str], source: Path) -> None:
+        async def write() -> None:
+            async with AsyncFileStore(*urls) as store:
+                everywhere = list(store.locations)
+                assert await store.put("a", "x") == everywhere
+                assert await store.put("a", b"y") == []
+                assert await store.put("f", io.BytesIO(b"z" * 5_000_000)) == everywhere
+                assert await store.upload(source, "b", verify=True) == everywhere
+                failed = await store.upload_batch([(source, "c"), ("/no/such/file", "d")])
+                assert [dest for _, dest, _ in failed] == ["d"]
+                assert sorted([key async for key in store.list()]) == ["a", "b", "c", "f"]
+                await store.delete("a")
+                await store.delete_batch(["b", "c", "f"])
+                assert [key async for key in store.list()] == []
+                written = await asyncio.gather(*(store.put(f"g/{n}", b"%d" % n) for n in range(50)))
+                assert written == [everywhere] * 50
+
+        asyncio.run(write())
+
+

@@ -1,0 +1,94 @@
+"""The contract over every scheme and over stores of two locations: a few lines each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.suite import FileStoreContract, ReadOnlyContract
+
+if TYPE_CHECKING:
+    from tests.services.common import Service
+
+
+class TestFile(FileStoreContract):
+    services = ("file_service",)
+
+
+class TestFTP(FileStoreContract):
+    services = ("ftp_plain",)
+    creates_atomically = False  # FTP has no rename that refuses to overwrite
+
+
+class TestFTPExplicitTLS(FileStoreContract):
+    services = ("ftp_explicit",)
+    creates_atomically = False
+
+
+class TestFTPImplicitTLS(FileStoreContract):
+    services = ("ftp_implicit",)
+    creates_atomically = False
+
+
+class TestFTPListOnly(FileStoreContract):
+    services = ("ftp_vsftpd",)
+    creates_atomically = False
+
+
+class TestFTPSessionReuse(FileStoreContract):
+    services = ("ftp_vsftpd_tls",)
+    creates_atomically = False
+
+
+class TestSFTPOpenSSH(FileStoreContract):
+    services = ("sftp_openssh",)
+
+
+class TestSFTPAsyncSSH(FileStoreContract):
+    services = ("sftp_asyncssh",)
+
+
+class TestHTTP(ReadOnlyContract):
+    services = ("http_plain",)
+
+
+class TestHTTPSBasicAuth(ReadOnlyContract):
+    services = ("https_basic",)
+
+
+class TestHTTPSClientCertificate(ReadOnlyContract):
+    services = ("https_pki",)
+
+
+class TestS3Moto(FileStoreContract):
+    services = ("s3_moto",)
+
+
+class TestS3Rclone(FileStoreContract):
+    services = ("s3_rclone",)
+    creates_atomically = False  # this server ignores If-None-Match
+
+
+class TestAzureKeyOverHTTP(FileStoreContract):
+    services = ("azure_http",)
+
+
+class TestAzureKeyOverHTTPS(FileStoreContract):
+    services = ("azure_https",)
+
+
+class TestFileAndS3(FileStoreContract):
+    services = ("file_service", "s3_moto")
+
+
+class TestFileAndSFTP(FileStoreContract):
+    services = ("file_service", "sftp_asyncssh")
+
+
+class TestReadOnlyNearAndFile(FileStoreContract):
+    services = ("file_service",)
+
+    @pytest.fixture
+    def urls(self, places: list[Service], root: str, http_plain: Service) -> list[str]:
+        return [http_plain.url(root), *(place.url(root) for place in places)]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from fsspec.asyn import get_loop
+
+from filestore_fsspec.bridge import awaitable, blocking, iterate, on_io_loop, run, wait
+
+
+class SyncFileSystem:
+    async_impl = False
+    threads = None
+
+    def name(self, text: str) -> tuple[str, str]:
+        return text, threading.current_thread().name
+
+
+class AsyncFileSystem(SyncFileSystem):
+    async_impl = True
+
+    async def _name(self, text: str) -> tuple[str, str]:
+        await asyncio.sleep(0)
+        return text, "awaited"
+
+
+async def fail(error: BaseException) -> None:
+    raise error
+
+
+def test_a_blocking_call_is_made_in_this_thread() -> None:
+    here = threading.current_thread().name
+    assert run(blocking.call(SyncFileSystem(), "name", "a")) == ("a", here)
+
+
+def test_an_awaitable_call_awaits_or_leaves_the_loop_to_a_thread() -> None:
+    assert wait(awaitable.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
+    assert wait(awaitable.call(SyncFileSystem(), "name", "a"))[1] != threading.current_thread().name
+
+
+@pytest.mark.parametrize(("step", "caller"), [(run, blocking), (wait, awaitable)])
+def test_each_returns_every_outcome_in_order(step: Any, caller: Any) -> None:
+    error = ValueError("b")
+    calls = (caller.call(SyncFileSystem(), "name", "a"), fail(error))
+    (text, _thread), failed = step(caller.each(calls))
+    assert (text, failed) == ("a", error)
+
+
+@pytest.mark.parametrize("step", [run, wait])
+def test_an_exception_comes_out_as_it_is(step: Any) -> None:
+    error = ValueError("x")
+    with pytest.raises(ValueError, match="x") as caught:
+        step(fail(error))
+    assert caught.value is error
+
+
+def test_a_coroutine_that_suspends_cannot_be_stepped() -> None:
+    with pytest.raises(RuntimeError, match="suspended"):
+        run(asyncio.sleep(0))
+
+
+def test_waiting_on_the_io_loop_for_itself_is_refused() -> None:
+    async def inner() -> None:
+        wait(asyncio.sleep(0))
+
+    with pytest.raises(RuntimeError, match="wait for itself"):
+        wait(inner())
+
+
+def test_any_loop_reaches_the_io_loop() -> None:
+    async def which() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    async def through_both() -> asyncio.AbstractEventLoop:
+        return await on_io_loop(on_io_loop(which()))
+
+    assert asyncio.run(through_both()) is get_loop()
+
+
+def test_cancelling_the_awaiting_task_cancels_the_work() -> None:
+    ended = threading.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(on_io_loop(work()), 0.05)
+
+    asyncio.run(give_up())
+    assert ended.wait(5)
+
+
+def test_iterate_steps_an_async_generator() -> None:
+    async def generate() -> Any:
+        yield 1
+        yield 2
+
+    assert list(iterate(generate())) == [1, 2]
