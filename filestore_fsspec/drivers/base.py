@@ -23,6 +23,7 @@ coroutines named with a leading underscore:
 from __future__ import annotations
 
 import errno
+from asyncio import get_running_loop
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -144,7 +145,9 @@ def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], lis
     return files, folders
 
 
-async def paced(body: bytes | bytearray, limit: Timeout, seconds: float) -> AsyncIterator[bytes]:
+async def paced(
+    body: bytes | bytearray, limit: Timeout, seconds: float
+) -> AsyncIterator[memoryview]:
     """Yield `body` in chunks for an HTTP client; `limit` ends `seconds` after the latest one.
 
     aiohttp starts its read time-out when the whole body is sent: a server that stops reading
@@ -154,5 +157,5 @@ async def paced(body: bytes | bytearray, limit: Timeout, seconds: float) -> Asyn
     view = memoryview(body)
     for start in range(0, len(view), _PACED_BYTES):
         limit.reschedule(loop.time() + seconds)
-        yield view[start : start + _PACED_BYTES]  # type: ignore[misc] - aiohttp takes views
+        yield view[start : start + _PACED_BYTES]
     limit.reschedule(loop.time() + seconds)
