@@ -1,0 +1,99 @@
+"""The botocore client of one location: one attempt a call, no idle round trips, bounded waits."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from botocore.handlers import add_expect_header, convert_body_to_file_like_object
+
+from filestore_fsspec.drivers.base import paced
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+_SMALL_BODY_BYTES = 64 * 2**10
+_MAX_CONNECTIONS = 128
+
+
+class _Session(AIOHTTPSession):  # type: ignore[misc] - aiobotocore has no types
+    """Sends large bodies in chunks, each within the read time-out.
+
+    aiohttp starts its read time-out when the body is sent: a server that stops reading would
+    hold a call for ever. It also reads file objects through a thread, 64 KiB a hop.
+    """
+
+    async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
+        body = request.body
+        if not isinstance(body, bytes | bytearray) or len(body) <= _SMALL_BODY_BYTES:
+            return await super().send(request)
+        request = copy.copy(request)
+        connect_seconds, read_seconds = self._timeout.sock_connect, self._timeout.sock_read
+        async with asyncio.timeout(connect_seconds + read_seconds) as limit:
+            request.body = paced(body, limit, read_seconds)
+            return await super().send(request)
+
+
+def _timestamp(text: str) -> datetime:
+    """Parse the two forms that S3 uses; botocore's own parser tries every form there is."""
+    if text[:1].isdigit():
+        return datetime.fromisoformat(text)
+    return parsedate_to_datetime(text)
+
+
+def _config(endpoint_url: str | None, connect_timeout: float, read_timeout: float) -> AioConfig:
+    s3: dict[str, Any] = {}
+    if endpoint_url is not None:
+        s3["addressing_style"] = "path"  # a server of one's own has no name for each bucket
+    if endpoint_url is None or endpoint_url.startswith("https:"):
+        s3["payload_signing_enabled"] = False  # TLS covers the content already
+    return AioConfig(
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        retries={"total_max_attempts": 1},
+        http_session_cls=_Session,
+        max_pool_connections=_MAX_CONNECTIONS,
+        parameter_validation=False,
+        user_agent="filestore-fsspec",
+        # Not every server knows the newer checksums: rclone's fail on ranges.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3=s3,
+    )
+
+
+def client_context(  # noqa: PLR0913 - what a client needs
+    endpoint_url: str | None,
+    key: str | None,
+    secret: str | None,
+    region: str | None,
+    verify: bool | str | None,
+    timeouts: tuple[float, float],
+) -> AbstractAsyncContextManager[Any]:
+    """Return the context whose entry is a client; `timeouts` are connect and read, in seconds."""
+    session = AioSession()
+    session.get_component("response_parser_factory").set_parser_defaults(
+        timestamp_parser=_timestamp
+    )
+    # Bodies stay bytes, and are sent at once: `Expect: 100-continue` costs a round trip a put.
+    session.unregister("before-call.s3", add_expect_header)
+    for operation in ("PutObject", "UploadPart"):
+        session.unregister(
+            f"before-parameter-build.s3.{operation}", convert_body_to_file_like_object
+        )
+    context: AbstractAsyncContextManager[Any] = session.create_client(
+        "s3",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        verify=verify,
+        config=_config(endpoint_url, *timeouts),
+    )
+    return context

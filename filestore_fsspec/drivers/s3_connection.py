@@ -1,0 +1,208 @@
+"""How a call reaches S3: one attempt, the builtin that fits each error, buckets, conditions."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from fsspec.asyn import FSTimeoutError, sync_teardown, sync_wrapper
+from s3fs import S3FileSystem
+from s3fs.utils import ParamKwargsHelper
+
+from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.s3_client import client_context
+from filestore_fsspec.drivers.s3_errors import code_of, errors_of
+from filestore_fsspec.keys import temporary_path
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+_log = logging.getLogger(__name__)
+
+_READS = {"get_object", "head_object"}
+_WRITES = {"put_object", "create_multipart_upload"}
+_HOME_REGION = "us-east-1"
+
+
+def _disconnect(pid: int, loop: asyncio.AbstractEventLoop, context: Any) -> None:  # noqa: ANN401
+    """Close what nobody closed; in a forked child the connections are the parent's."""
+    if pid != os.getpid() or not loop.is_running():
+        return
+    try:
+        sync_teardown(loop, context.__aexit__, None, None, None, timeout=1)
+    except (RuntimeError, FSTimeoutError):
+        _log.debug("the connections end with the process")
+
+
+class S3Connection(S3FileSystem):  # type: ignore[misc]  # s3fs has no types
+    """Everything that s3fs asks of S3 goes through `_call_s3`, and so do the repairs."""
+
+    retries = 1  # s3fs repeats 5 times what botocore has repeated already
+
+    def __init__(  # noqa: PLR0913 - the options of an S3 URL
+        self,
+        endpoint_url: str | None = None,
+        key: str | None = None,
+        secret: str | None = None,
+        region: str | None = None,
+        *,
+        verify: bool = True,
+        ca_bundle: str | None = None,
+        missing_is_403: bool = False,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        asynchronous: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            endpoint_url=endpoint_url,
+            key=key,
+            secret=secret,
+            asynchronous=asynchronous,
+            loop=loop,
+            use_listings_cache=False,
+            **kwargs,
+        )
+        self.region = region
+        # None lets botocore look at AWS_CA_BUNDLE.
+        self.verify = (ca_bundle or None) if verify else False
+        self.missing_is_403 = missing_is_403
+        self.connect_timeout = connect_timeout
+        self.read_timeout = read_timeout
+        self._context: AbstractAsyncContextManager[Any] | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+        self._honours_conditions: bool | None = None
+        self._probe_lock = asyncio.Lock()
+
+    async def set_session(self, refresh: bool = False, kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 - s3fs's signature
+        """Return the client, made on first use and after `close`."""
+        async with self._set_session_lock:
+            if refresh:
+                await self._close()
+            if self._s3 is None:
+                await self._open_client()
+        return self._s3
+
+    _connect = set_session
+    connect = sync_wrapper(set_session)
+
+    async def _open_client(self) -> None:
+        with errors_of(self.endpoint_url or "Amazon S3"):
+            context = client_context(
+                self.endpoint_url,
+                self.key,
+                self.secret,
+                self.region,
+                self.verify,
+                (self.connect_timeout, self.read_timeout),
+            )
+            client = await context.__aenter__()
+        self._kwargs_helper = ParamKwargsHelper(client)
+        self._context, self._s3 = context, client
+        if not self.asynchronous:
+            self._finalizer = weakref.finalize(self, _disconnect, os.getpid(), self.loop, context)
+
+    async def _close(self) -> None:
+        context, self._context, self._s3 = self._context, None, None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if context is not None:
+            await context.__aexit__(None, None, None)
+
+    close = sync_wrapper(_close)
+
+    async def _request(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401 - botocore's own
+        """Send one request, once."""
+        key = kwargs.get("Key")
+        path = "/".join(filter(None, (kwargs.get("Bucket"), key)))
+        if key == "":
+            # With no key, botocore would ask the same of the bucket: DELETE removes it.
+            raise absent(path) if method in _READS else IsADirectoryError(errno.EISDIR, path)
+        client = self._s3 or await self.set_session()
+        call = getattr(client, method)
+        arguments = self._get_s3_method_kwargs(call, *defaults, **kwargs)
+        try:
+            with errors_of(path):
+                return await call(**arguments)
+        except PermissionError as error:
+            if not (self.missing_is_403 and method in _READS):
+                raise
+            if code_of(error) not in {"403", "AccessDenied"}:
+                raise
+            raise absent(path) from error.__cause__
+
+    async def _call_s3(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401 - botocore's own
+        """Send one request; a write makes the bucket that is missing and is sent again."""
+        if "IfNoneMatch" in kwargs and not await self._can_create(kwargs["Bucket"], kwargs["Key"]):
+            await self._refuse_existing(kwargs["Bucket"], kwargs["Key"])
+            del kwargs["IfNoneMatch"]
+        try:
+            return await self._request(method, *defaults, **kwargs)
+        except FileNotFoundError as error:
+            if method not in _WRITES or code_of(error) != "NoSuchBucket":
+                raise
+        await self._make_bucket(kwargs["Bucket"])
+        return await self._request(method, *defaults, **kwargs)
+
+    call_s3 = sync_wrapper(_call_s3)
+
+    async def _make_bucket(self, bucket: str) -> None:
+        """Make a bucket of ours, unless it is there."""
+        where = {}
+        if self.region not in {None, _HOME_REGION}:
+            # Naming the home region is an error: moto and radosgw say "not valid", as Amazon does.
+            where["CreateBucketConfiguration"] = {"LocationConstraint": self.region}
+        try:
+            await self._request("create_bucket", Bucket=bucket, **where)
+        except OSError as error:
+            if code_of(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+    async def _can_create(self, bucket: str, key: str) -> bool:
+        """Tell whether the server honours `If-None-Match: *`; asked once, with a key of our own.
+
+        rclone, nanio and s3rver answer 200 and overwrite.
+        """
+        async with self._probe_lock:
+            if self._honours_conditions is None:
+                probe = self.split_path(temporary_path(f"{bucket}/{key}"))[1]
+                self._honours_conditions = await self._probe(bucket, probe)
+        return self._honours_conditions
+
+    async def _probe(self, bucket: str, key: str) -> bool:
+        probe = {"Bucket": bucket, "Key": key}
+        try:
+            try:
+                await self._request("put_object", **probe, IfNoneMatch="*")
+            except FileNotFoundError:
+                await self._make_bucket(bucket)
+                await self._request("put_object", **probe, IfNoneMatch="*")
+            await self._request("put_object", **probe, IfNoneMatch="*")
+        except FileExistsError:
+            return True
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+        finally:
+            await self._remove_probe(probe)
+        return False
+
+    async def _remove_probe(self, probe: dict[str, str]) -> None:
+        try:
+            await self._request("delete_object", **probe)
+        except FileNotFoundError:
+            return  # the bucket could not be made either
+        except PermissionError:
+            _log.warning("%(Bucket)s: no right to remove the empty %(Key)s", probe)
+
+    async def _refuse_existing(self, bucket: str, key: str) -> None:
+        try:
+            await self._request("head_object", Bucket=bucket, Key=key)
+        except FileNotFoundError:
+            return
+        raise already_there(f"{bucket}/{key}")
