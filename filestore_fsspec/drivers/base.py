@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fsspec.asyn import sync_wrapper
+from fsspec.asyn import sync
 
 from filestore_fsspec.keys import is_temporary
 
@@ -108,9 +108,15 @@ class AsyncDriver(Driver):
     async def _close(self) -> None:
         pass
 
-    list_page = sync_wrapper(_list_page)
-    rm_files = sync_wrapper(_rm_files)
-    close = sync_wrapper(_close)
+    # fsspec's sync_wrapper binds the function it is given: a subclass's own would be passed over.
+    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
+        return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined, no-any-return]
+
+    def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
+        return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]
+
+    def close(self) -> None:  # noqa: D102 - see above
+        sync(self.loop, self._close)  # type: ignore[attr-defined]
 
 
 def absent(path: str) -> FileNotFoundError:
