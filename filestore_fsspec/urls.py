@@ -96,8 +96,7 @@ def parse(source: object) -> StorageUrl:
 
 def _host_field(source: object, name: str) -> str:
     value = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-    if hasattr(value, "get_secret_value"):  # pydantic's SecretStr
-        value = value.get_secret_value()
+    value = getattr(value, "get_secret_value", lambda: value)()  # a SecretStr of pydantic
     if value is not None and not isinstance(value, str):
         raise InvalidURL(f"a {type(source).__name__} is no location: its {name!r} is no text")
     return value or ""

@@ -1,0 +1,109 @@
+"""What a location makes of its driver's errors."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import traceback
+from typing import Any
+
+import pytest
+
+from filestore_fsspec import (
+    FileStore,
+    InvalidURL,
+    Location,
+    LocationUnavailable,
+    NotFound,
+    PermissionDenied,
+    TransportException,
+)
+
+
+class Driver:
+    """Raises what it is given, then answers."""
+
+    async_impl = False
+    threads = None
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    def cat_file(self, *_args: Any) -> bytes:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return b"x"
+
+    def stop_threads(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def location(*errors: Exception, attempts: int | None = None) -> tuple[Location, Driver]:
+    found = Location("ftp://user:hidden@host/root", attempts)
+    found._fs = driver = Driver(*errors)
+    return found, driver
+
+
+@pytest.mark.parametrize(
+    ("error", "ours", "builtin"),
+    [
+        (FileNotFoundError("gone"), NotFound, FileNotFoundError),
+        (PermissionError("no"), PermissionDenied, PermissionError),
+        (TimeoutError("late"), LocationUnavailable, ConnectionError),
+        (OSError("full"), TransportException, OSError),
+    ],
+)
+def test_a_drivers_error_becomes_ours(error: Exception, ours: Any, builtin: Any) -> None:
+    found, driver = location(error)
+    with pytest.raises(ours) as caught:
+        found.get("a/key")
+    assert type(caught.value) is ours
+    assert isinstance(caught.value, builtin)
+    assert (caught.value.cause, caught.value.__cause__) == (error, error)
+    assert str(caught.value) == f"ftp://user@host:21/root: cannot get 'a/key': {error}"
+    assert driver.calls == 1
+
+
+def test_a_dropped_connection_is_tried_again_and_not_for_ever() -> None:
+    found, driver = location(ConnectionResetError(), ConnectionResetError())
+    assert found.get("k") == b"x"
+    found, driver = location(*[ConnectionResetError("reset")] * 5, attempts=2)
+    with pytest.raises(LocationUnavailable, match="reset"):
+        found.get("k")
+    assert driver.calls == 2
+
+
+def test_a_certificate_does_not_get_better_by_trying_again() -> None:
+    error = ConnectionError("untrusted")
+    error.__cause__ = ssl.SSLCertVerificationError("self-signed")
+    found, driver = location(error)
+    with pytest.raises(LocationUnavailable):
+        found.get("k")
+    assert driver.calls == 1
+
+
+def test_a_secret_in_a_drivers_text_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    store = FileStore("ftp://user:hidden@host/root", strict=False)
+    store.locations[0]._fs = Driver(PermissionError("login user:hidden refused"))
+    with caplog.at_level(logging.DEBUG):
+        assert store.get("k") is None
+    assert "login user:*** refused" in caplog.text
+    assert "hidden" not in caplog.text
+    found, _driver = location(OSError("hidden"))
+    with pytest.raises(TransportException) as caught:
+        found.get("k")
+    ours = "".join(traceback.format_exception_only(caught.value))
+    assert "hidden" not in f"{ours}{caught.value!r}{found!r}{found}"
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="connection_attempts"):
+        FileStore("file:///a", connection_attempts=0)
+    with pytest.raises(ValueError, match="min_copies"):
+        FileStore("file:///a", min_copies=2)
+    with pytest.raises(InvalidURL, match="at least one"):
+        FileStore()
+    with pytest.raises(InvalidURL, match="same name: x, x"):
+        FileStore("file:///a?name=x", "file:///b?name=x")
