@@ -13,14 +13,17 @@ SHA = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "///", "a\0b", ".", "..", "../a", "a/..", "a/../b", "/..", "a/./b", "./a", "a/"]
+    "key",
+    ["", "/", "///", "a\0b", ".", "..", "../a", "a/..", "a/../b", "/..", "a/./b", "./a", "a/"],
 )
 def test_a_key_that_could_leave_the_root_is_refused(key: str) -> None:
     with pytest.raises(InvalidKey, match="key "):
         parse_key(key)
 
 
-@pytest.mark.parametrize("key", ["a", "a.b", "..a", "a..", "a/...", "a b", "%2e%2e/a", "a\\..\\b", "é"])
+@pytest.mark.parametrize(
+    "key", ["a", "a.b", "..a", "a..", "a/...", "a b", "%2e%2e/a", "a\\..\\b", "é"]
+)
 def test_any_other_key_is_taken_as_it_is(key: str) -> None:
     assert parse_key(key) == key
 

@@ -106,12 +106,14 @@ def test_unknown_is_never_absent(step: Any, caller: Any, answers: Any) -> None:
     some = locations(*answers)
     with pytest.raises(LocationUnavailable, match="no answer") as caught:
         step(operations.read_first(some, say, "get"))
-    assert caught.value.errors == {
-        each: each.answer for each in some if each.answer is not ABSENT
-    }
+    assert caught.value.errors == {each: each.answer for each in some if each.answer is not ABSENT}
     for find in (operations.find_first, operations.find_each):
         with pytest.raises(LocationUnavailable, match="no answer"):
-            step(find(locations(*(False if each is ABSENT else each for each in answers)), caller, "k"))
+            step(
+                find(
+                    locations(*(False if each is ABSENT else each for each in answers)), caller, "k"
+                )
+            )
 
 
 @both

@@ -87,7 +87,13 @@ def test_a_parsed_url_travels() -> None:
     assert parse(url) is url
 
 
-HOST = {"name": "near", "username": "u", "password": "p/w@", "scheme": "ftp", "host": "h:2121/x?layout=flat"}
+HOST = {
+    "name": "near",
+    "username": "u",
+    "password": "p/w@",
+    "scheme": "ftp",
+    "host": "h:2121/x?layout=flat",
+}
 
 
 @pytest.mark.parametrize(
@@ -119,8 +125,9 @@ def test_what_is_no_location_is_refused_without_showing_it(source: object) -> No
     user=st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
     password=st.text(st.characters(exclude_categories=["Cs"])),
     parts=st.lists(
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
-        .filter(lambda part: part not in (".", "..")),
+        st.text(
+            st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1
+        ).filter(lambda part: part not in (".", "..")),
     ),
     value=st.text(st.characters(exclude_categories=["Cs"])),
 )

