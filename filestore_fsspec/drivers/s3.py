@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
+from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.s3_connection import S3Connection
 from filestore_fsspec.drivers.s3_errors import code_of, errors_of, server_said
 from filestore_fsspec.drivers.s3_file import S3DriverFile
@@ -45,7 +45,7 @@ def _folder(name: str) -> Info:
     return {"name": name, "size": 0, "type": "directory", "modified": None}
 
 
-class S3Driver(AsyncDriver, S3Connection):
+class S3Driver(S3Connection):
     """s3fs with the promises of `base`; paths are `bucket/key`.
 
     Args:
@@ -172,6 +172,8 @@ class S3Driver(AsyncDriver, S3Connection):
             raise
         return not key or bool(page.get("Contents"))
 
+    isdir = sync_wrapper(_isdir)
+
     async def _exists(self, path: str, **kwargs: Any) -> bool:
         # s3fs says False for a bucket that it may not see or cannot reach.
         try:
@@ -179,6 +181,8 @@ class S3Driver(AsyncDriver, S3Connection):
         except FileNotFoundError:
             return False
         return True
+
+    exists = sync_wrapper(_exists)
 
     # Listing
 

@@ -13,7 +13,7 @@ from fsspec.asyn import FSTimeoutError, sync_teardown, sync_wrapper
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
 from filestore_fsspec.drivers.s3_client import client_context
 from filestore_fsspec.drivers.s3_errors import code_of, errors_of
 from filestore_fsspec.keys import temporary_path
@@ -38,7 +38,7 @@ def _disconnect(pid: int, loop: asyncio.AbstractEventLoop, context: Any) -> None
         _log.debug("the connections end with the process")
 
 
-class S3Connection(S3FileSystem):  # type: ignore[misc]  # s3fs has no types
+class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has no types
     """Everything that s3fs asks of S3 goes through `_call_s3`, and so do the repairs."""
 
     retries = 1  # s3fs repeats 5 times what botocore has repeated already

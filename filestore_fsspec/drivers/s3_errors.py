@@ -10,15 +10,13 @@ from aiohttp import ClientError as HTTPError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
-    ReadTimeoutError,
-    ResponseStreamingError,
     SSLError,
 )
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 from filestore_fsspec.drivers.base import absent, already_there
@@ -51,6 +49,16 @@ _PASSING = {
     "SlowDown",
     "Throttling",
 }
+_NUMBERS = {"BucketNotEmpty": errno.ENOTEMPTY, "KeyTooLongError": errno.ENAMETOOLONG}
+_UNAUTHORIZED = {401, 403}
+_NOT_FOUND, _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED = (
+    404,
+    412,
+    429,
+    500,
+    501,
+)
+_UNREACHABLE = (HTTPClientError, NoConnectionError, ResponseParserError, HTTPError, TimeoutError)
 _CONDITIONAL = {"PutObject", "CompleteMultipartUpload"}
 
 
@@ -62,45 +70,43 @@ def code_of(error: BaseException) -> str:
     return str(cause.response.get("Error", {}).get("Code", ""))
 
 
-def server_said(error: ClientError, path: str) -> OSError:
+def server_said(  # noqa: PLR0911 - a table would hide the order
+    error: ClientError, path: str
+) -> OSError:
     """Return the builtin that fits an answer of the server."""
     code = code_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = error.response.get("Error", {}).get("Message") or f"HTTP status {status}"
     text = f"{code}: {message}"
-    if code in _ABSENT:
+    if code in _ABSENT or (status == _NOT_FOUND and code not in _PASSING):
         return absent(path)
-    if code in _REFUSED or status in (401, 403):
+    if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)
-    if code == "PreconditionFailed" or status == 412:  # noqa: PLR2004 - its name stands beside it
+    if status == _PRECONDITION_FAILED:
         if error.operation_name in _CONDITIONAL:
             return already_there(path)
         return OSError(errno.EBUSY, "the object was changed while it was read", path)
-    if code in _PASSING or status == 429 or status >= 500:  # noqa: PLR2004 - HTTP's own
-        # 501 says that the server never will: no other attempt mends it.
-        return OSError(errno.ENOSYS, text, path) if status == 501 else ConnectionError(text, path)  # noqa: PLR2004
-    if code == "BucketNotEmpty":
-        return OSError(errno.ENOTEMPTY, text, path)
-    if status == 404:  # noqa: PLR2004 - HTTP's own
-        return absent(path)
-    return OSError(errno.EINVAL, text, path)
+    if status == _NOT_IMPLEMENTED:
+        return OSError(errno.ENOSYS, text, path)
+    if code in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR:
+        return ConnectionError(errno.EIO, text, path)
+    return OSError(_NUMBERS.get(code, errno.EINVAL), text, path)
 
 
 def client_said(error: Exception, path: str) -> OSError:
     """Return the builtin that fits what went wrong without an answer of the server."""
+    text = str(error) or "the server was silent for too long"
     if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
-        return PermissionError(errno.EACCES, f"no AWS credentials: {error}", path)
+        return PermissionError(errno.EACCES, f"no AWS credentials: {text}", path)
     if isinstance(error, SSLError):
-        return ConnectionError(
-            f"the server's certificate is not trusted (ca_bundle names another authority, "
-            f"verify=false turns the check off): {error}",
-            path,
+        text = (
+            "the server's certificate is not trusted (ca_bundle names another authority, "
+            f"verify=false turns the check off): {text}"
         )
-    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
-        return TimeoutError(errno.ETIMEDOUT, str(error), path)
-    if isinstance(error, HTTPClientError | ResponseStreamingError | ResponseParserError | HTTPError):
-        return ConnectionError(str(error), path)
-    return OSError(errno.EINVAL, f"{type(error).__name__}: {error}", path)
+    if isinstance(error, _UNREACHABLE):
+        # No TimeoutError: fsspec raises its own in the place of one, without our message.
+        return ConnectionError(errno.EIO, text, path)
+    return OSError(errno.EINVAL, f"{type(error).__name__}: {text}", path)
 
 
 @contextmanager
@@ -110,5 +116,5 @@ def errors_of(path: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise server_said(error, path) from error
-    except (BotoCoreError, HTTPError) as error:
+    except (BotoCoreError, HTTPError, TimeoutError) as error:
         raise client_said(error, path) from error
