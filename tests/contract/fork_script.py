@@ -26,4 +26,5 @@ def main() -> None:
     sys.stdout.write(f"parent: {use(store)}\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

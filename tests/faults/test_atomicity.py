@@ -1,0 +1,89 @@
+"""A reader sees the old content or the new, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from filestore_fsspec import FileStore
+from tests.faults.writer_script import SIZE
+
+if TYPE_CHECKING:
+    from tests.services.common import Service
+
+WRITER = Path(__file__).with_name("writer_script.py")
+
+servers = pytest.mark.parametrize(
+    "server",
+    [
+        "file_service",
+        "ftp_plain",
+        "ftp_vsftpd",
+        "sftp_asyncssh",
+        "sftp_openssh",
+        "s3_moto",
+        "azure_http",
+    ],
+)
+
+
+@servers
+def test_a_reader_never_sees_anything_but_old_or_new(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    service: Service = request.getfixturevalue(server)
+    url = service.url(f"atomic-{secrets.token_hex(4)}")
+    wrong: list[bytes | None] = []
+    ended = threading.Event()
+
+    def read() -> None:
+        with FileStore(url) as store:
+            while not ended.is_set():
+                content = store.get("k")
+                if content is None or len(content) != 300_000 or len(set(content)) != 1:
+                    wrong.append(content)
+
+    with FileStore(url) as store:
+        store.put("k", b"\0" * 300_000)
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            for number in range(200):
+                store.put("k", bytes([number]) * 300_000, force=True)
+        finally:
+            ended.set()
+            reader.join()
+    assert wrong == []
+
+
+@servers
+def test_killing_the_writer_leaves_old_or_new_content(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    service: Service = request.getfixturevalue(server)
+    root = f"killed-{secrets.token_hex(4)}"
+    for number in range(5):
+        process = subprocess.Popen(
+            [sys.executable, WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(service.url(root))
+            process.stdin.close()
+            # In the middle of the write after this one, most likely: it has just begun.
+            last = [int(process.stdout.readline()) for _ in range(number + 1)][-1]
+            process.kill()
+            last = max([last, *map(int, process.stdout.read().split())])
+        with FileStore(service.url(root)) as store:
+            content = store.get("k")
+            assert content is not None
+            assert (len(content), len(set(content))) == (SIZE, 1)
+            assert content[0] in (last, last + 1)
+            assert list(store.list()) == ["k"]
