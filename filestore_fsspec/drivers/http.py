@@ -104,7 +104,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
             byte_range = str(start) if start < 0 else f"{start}-{last}"
         allowed = _PAST_END if byte_range else _NONE
         async with self._web.request("GET", path, byte_range, allowed) as found:
-            if is_folder(path, found):
+            if is_folder(found):
                 raise absent(path)
             if found.status in _PAST_END:
                 return b""
@@ -115,7 +115,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
         self, rpath: str, lpath: Any, callback: Any = DEFAULT_CALLBACK, **_kwargs: Any
     ) -> None:
         async with self._web.request("GET", rpath) as found:
-            if is_folder(rpath, found):
+            if is_folder(found):
                 raise absent(rpath)
             callback.set_size(found.content_length)
             if isfilelike(lpath):
@@ -139,7 +139,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
             return self._described(path, found)
 
     def _described(self, path: str, found: ClientResponse) -> Info:
-        folder = is_folder(path, found)
+        folder = is_folder(found)
         total = found.headers.get("Content-Range", "").rpartition("/")[2]
         size = found.content_length if found.status not in {_PARTIAL, *_PAST_END} else None
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 import ssl
 import weakref
 from base64 import b64encode
@@ -22,6 +23,8 @@ from filestore_fsspec.drivers.base import absent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from aiohttp.abc import ResolveResult
 
 _GONE = {404, 410}
 _REFUSED = {401, 403, 407}
@@ -59,11 +62,25 @@ def _unusable(option: str, path: str | None, error: OSError) -> OSError:
     return OSError(errno.EINVAL, f"{option}={path}: {error.strerror or error}")
 
 
+class _Resolver(aiohttp.ThreadedResolver):
+    """Bounded in time: of aiohttp's time-outs, only one that counts the wait for a turn does it."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__()
+        self._timeout = timeout
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        async with asyncio.timeout(self._timeout):
+            return await super().resolve(host, port, family)
+
+
 class _Connector(aiohttp.TCPConnector):
     """Leaves the connections alone in a fork: they are the parent's, as is the epoll they use."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(ssl=context, limit=0)
+    def __init__(self, context: ssl.SSLContext, connect_timeout: float) -> None:
+        super().__init__(ssl=context, resolver=_Resolver(connect_timeout))
         self._pid = os.getpid()
 
     def __del__(self, *args: Any) -> None:  # noqa: ANN401 - aiohttp's
@@ -76,6 +93,7 @@ class Web:
 
     def __init__(self, check: TLSCheck, connect_timeout: float, read_timeout: float) -> None:
         self._check = check
+        self._connect_timeout = connect_timeout
         self._timeout = ClientTimeout(
             total=None,
             connect=connect_timeout,
@@ -102,7 +120,7 @@ class Web:
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
             self._session = ClientSession(
-                connector=_Connector(self._check.context()),
+                connector=_Connector(self._check.context(), self._connect_timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 auto_decompress=False,
@@ -148,9 +166,9 @@ def quoted(path: str) -> URL:
     return URL(f"{scheme}://{host}/{quote(name, errors='surrogateescape')}", encoded=True)
 
 
-def is_folder(path: str, found: ClientResponse) -> bool:
+def is_folder(found: ClientResponse) -> bool:
     """Tell whether the server sent us on from the name to the name with a slash."""
-    asked = quoted(path).path
+    asked = (found.history or (found,))[0].url.path
     return asked.endswith("/") or found.url.path == asked + "/"
 
 

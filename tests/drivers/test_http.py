@@ -405,10 +405,14 @@ def test_awaited_calls_do_the_same_in_one_loop_after_another(
         assert copy.read_bytes() == b"0123456789"
 
 
-def test_a_fork_leaves_the_connections_of_its_parent_alone(https_basic: Service) -> None:
-    https_basic.raw.write("forked", b"x")
-    path = f"{origin(https_basic)}/forked"
-    fs: HTTPDriver | None = driver(https_basic)
+@pytest.mark.parametrize("kind", ["http_basic", "https_basic"])
+def test_a_fork_leaves_the_connections_of_its_parent_alone(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    service: Service = request.getfixturevalue(kind)
+    service.raw.write("forked", b"x")
+    path = f"{origin(service)}/forked"
+    fs: HTTPDriver | None = driver(service, read_timeout=5)
     assert fs is not None
     assert fs.cat_file(path) == b"x"
     child = os.fork()
@@ -417,7 +421,7 @@ def test_a_fork_leaves_the_connections_of_its_parent_alone(https_basic: Service)
         try:
             fs = None
             gc.collect()
-            new = driver(https_basic)
+            new = driver(service)
             status = 0 if new.cat_file(path) == b"x" else 2
         finally:
             os._exit(status)
