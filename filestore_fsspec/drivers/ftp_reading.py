@@ -1,0 +1,284 @@
+"""The half of the FTP driver that reads: connections, content, infos, listings."""
+
+from __future__ import annotations
+
+import errno
+import ftplib
+import ssl
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
+from fsspec.implementations.ftp import FTPFileSystem
+from fsspec.spec import AbstractFileSystem
+from fsspec.utils import isfilelike, stringify_path
+
+from filestore_fsspec.drivers.base import (
+    Driver,
+    absent,
+    first_folder,
+    split_entries,
+)
+from filestore_fsspec.drivers.ftp_connection import Settings, encode
+from filestore_fsspec.drivers.ftp_errors import as_oserror
+from filestore_fsspec.drivers.ftp_pool import Pool
+from filestore_fsspec.keys import is_temporary, temporary_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.ftp_client import Client
+
+_SPOOL_BYTES = 8 * 1024 * 1024
+_CHEAP_BYTES = 1024 * 1024
+"""Up to here writing beside costs less than asking first whether the name is taken."""
+
+
+class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries no types
+    """An FTP server, read only.
+
+    Args:
+        host: name or address; over TLS, what the certificate must be for.
+        port: 21, or 990 with implicit TLS, by custom.
+        username: empty for anonymous.
+        password: the user's.
+        tls: `explicit` sends AUTH TLS first, `implicit` speaks TLS from the first byte.
+        verify: check the server's certificate and its name.
+        ca_bundle: a PEM file of the authorities to trust; the system's own if None.
+        connect_timeout: seconds for each step of making a connection.
+        read_timeout: seconds without a byte or a reply after which a call gives up.
+        connections: at most so many at a time.
+        **kwargs: fsspec's own.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - fsspec hands options on by name
+        self,
+        host: str,
+        port: int = 21,
+        username: str = "",
+        password: str = "",
+        tls: Literal["none", "explicit", "implicit"] = "none",
+        verify: bool = True,  # noqa: FBT001, FBT002
+        ca_bundle: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        connections: int = 8,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        AbstractFileSystem.__init__(self, **kwargs)  # FTPFileSystem's would connect
+        self.host, self.port = host, port
+        context = None if tls == "none" else _tls_context(ca_bundle, verify=verify)
+        settings = Settings(
+            host, port, username, password, tls, context, connect_timeout, read_timeout
+        )
+        self._pool = Pool(settings, connections)
+
+    def __del__(self) -> None:
+        """Leave the connections to the pool: FTPFileSystem's would close one that is not there."""
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:  # noqa: ANN401 - a path or a list of paths
+        if isinstance(path, list):
+            return [cls._strip_protocol(each) for each in path]
+        text = stringify_path(path)
+        if text.startswith(("ftp://", "ftps://")):
+            text = text.partition("://")[2].partition("/")[2]
+        return "/" + text.strip("/")
+
+    @contextmanager
+    def _client(self, path: str) -> Iterator[Client]:
+        """Lend a connection for work on `path`; raise what goes wrong as the fitting builtin."""
+        encode(path)
+        try:
+            with self._pool.lease() as client:
+                yield client
+        except (ftplib.Error, EOFError, OSError) as error:
+            fitting = as_oserror(error, path)
+            if fitting is error:
+                raise
+            raise fitting from error
+
+    @contextmanager
+    def _file(self, path: str) -> Iterator[Client]:
+        """Lend a connection for work on a file that should be there."""
+        with self._client(path) as client:
+            try:
+                yield client
+            except ftplib.error_perm as refusal:
+                raise client.explain(path, refusal) from refusal
+
+    def close(self) -> None:
+        """Close the connections that are not in use. The next call makes new ones."""
+        self._pool.close()
+
+    # Reading.
+
+    def cat_file(
+        self,
+        path: str,
+        start: int | None = None,
+        end: int | None = None,
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> bytes:
+        """Return the bytes of a file from `start` to `end`; negative ones count from its end."""
+        path = self._strip_protocol(path)
+        blocks: list[bytes] = []
+        with self._file(path) as client:
+            if start or end is not None:
+                _retrieve_range(client, path, blocks.append, start or 0, end)
+            else:
+                client.retrieve(f"RETR {path}", blocks.append)
+        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
+    def get_file(
+        self,
+        rpath: str,
+        lpath: Any,  # noqa: ANN401 - a path or a file object
+        callback: Callback = DEFAULT_CALLBACK,
+        outfile: Any = None,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """Copy a file to this machine: to a path, which changes only when all has come, or a file.
+
+        Raises:
+            FileNotFoundError: nothing is at `rpath`, or a folder.
+        """
+        path = self._strip_protocol(rpath)
+        target = lpath if outfile is None else outfile
+        if isfilelike(target):
+            self._stream(path, target.write, callback)
+            return
+        local_path = Path(target)
+        local_path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(temporary_path(str(local_path)))
+        try:
+            with partial.open("xb") as file:
+                self._stream(path, file.write, callback)
+            partial.replace(local_path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+    def _stream(self, path: str, write: Callable[[bytes], object], callback: Callback) -> None:
+        def take(block: bytes) -> None:
+            write(block)
+            callback.relative_update(len(block))
+
+        with self._file(path) as client:
+            client.retrieve(f"RETR {path}", take)
+
+    def isfile(self, path: str) -> bool:
+        """Tell whether a file is there; raise if the server does not let us know."""
+        path = self._strip_protocol(path)
+        with self._client(path) as client:
+            return client.is_file(path)
+
+    def isdir(self, path: str) -> bool:
+        """Tell whether a folder is there; raise if the server does not let us know."""
+        path = self._strip_protocol(path)
+        with self._client(path) as client:
+            if client.enters(path):
+                return True
+            info = client.look(path)
+        return info is not None and info["type"] == "directory"
+
+    def exists(self, path: str, **kwargs: Any) -> bool:  # noqa: ANN401, ARG002
+        """Tell whether a file or folder is there; raise if the server does not let us know."""
+        path = self._strip_protocol(path)
+        with self._client(path) as client:
+            return client.look(path) is not None
+
+    def info(self, path: str, **kwargs: Any) -> Info:  # noqa: ANN401, ARG002
+        """Return name, size, type and time of a file or folder."""
+        path = self._strip_protocol(path)
+        with self._client(path) as client:
+            info = client.look(path)
+        if info is None:
+            raise absent(path)
+        return info
+
+    def modified(self, path: str) -> Any:  # noqa: ANN401 - None where the server has no MDTM
+        """Return when a file was last changed, in UTC."""
+        return self.info(path)["modified"]
+
+    # Listing.
+
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:  # noqa: ANN401, ARG002, FBT001, FBT002
+        """Return what is in a folder (for a file, itself), without our temporary files."""
+        found = [
+            info
+            for info in self._entries(self._strip_protocol(path))
+            if not is_temporary(info["name"])
+        ]
+        return found if detail else sorted(info["name"] for info in found)
+
+    def _entries(self, path: str) -> list[Info]:
+        with self._client(path) as client:
+            try:
+                return client.entries(path)
+            except ftplib.error_perm as refusal:
+                info = client.look(path)
+                if info is None:
+                    raise absent(path) from refusal
+                if info["type"] == "directory":
+                    raise
+                return [info]
+
+    def walk(
+        self,
+        path: str,
+        maxdepth: int | None = None,
+        topdown: bool = True,  # noqa: FBT001, FBT002
+        on_error: Any = None,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Walk as fsspec does, but raise where its walk leaves out what it could not list."""
+        return super().walk(path, maxdepth, topdown, on_error or _raise_unless_absent, **kwargs)
+
+    def list_page(self, prefix: str, token: tuple[str, ...] | None = None) -> Page:
+        """Return the files of one folder, and the folders that are left."""
+        prefix = "/" + prefix.lstrip("/")
+        *left, folder = token or (first_folder(prefix) or "/",)
+        try:
+            entries = self._entries(folder)
+        except FileNotFoundError:
+            entries = []
+        files, folders = split_entries(prefix, entries)
+        return files, (*left, *folders) or None
+
+
+def _tls_context(ca_bundle: str | None, *, verify: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle)
+    except FileNotFoundError as error:
+        # Not a FileNotFoundError: that would say that an object is missing.
+        raise OSError(errno.EINVAL, "ca_bundle: there is no such file", ca_bundle) from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _retrieve_range(
+    client: Client, path: str, write: Callable[[bytes], object], start: int, end: int | None
+) -> None:
+    if start < 0 or (end is not None and end <= start):
+        size = client.size(path)
+        start = max(start + size, 0) if start < 0 else start
+        end = end + size if end is not None and end < 0 else end
+    length = None if end is None else end - start
+    if length is not None and length <= 0:
+        return
+    try:
+        client.retrieve(f"RETR {path}", write, start, length)
+    except ftplib.error_perm:
+        # pyftpdlib answers 554 to a start behind the end of the file, where others send nothing.
+        if start < client.size(path):
+            raise
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
