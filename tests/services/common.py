@@ -8,7 +8,6 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote, urlencode
 
@@ -17,6 +16,7 @@ import trustme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 HOST = "127.0.0.1"
 USERNAME = "filestore"
@@ -188,14 +188,16 @@ class Certificates:
     """An authority that signed none of these."""
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    folder = tmp_path_factory.mktemp("certificates")
+def certificates_in(folder: Path) -> Certificates:
+    """Return the names of the certificates in `folder`, whether they are there yet or not."""
+    names = ("ca", "server", "server_key", "client", "other_ca")
+    return Certificates(folder, *(folder / f"{name}.pem" for name in names))
+
+
+def issue_certificates(folder: Path) -> Certificates:
+    """Write new certificates to `folder`."""
     authority = trustme.CA()
-    found = Certificates(
-        folder,
-        *(folder / f"{name}.pem" for name in ("ca", "server", "server_key", "client", "other_ca")),
-    )
+    found = certificates_in(folder)
     authority.cert_pem.write_to_path(found.ca)
     server = authority.issue_cert("localhost", HOST)
     for number, blob in enumerate(server.cert_chain_pems):
@@ -206,6 +208,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     )
     trustme.CA().cert_pem.write_to_path(found.other_ca)
     return found
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return issue_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 def running(server: Server) -> Iterator[Server]:
