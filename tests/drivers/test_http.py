@@ -5,6 +5,7 @@ import errno
 import gc
 import os
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -327,6 +328,23 @@ def test_no_call_outlasts_its_time_outs(http_faults: Faults, tmp_path: Path) -> 
                 with pytest.raises((TimeoutError, ConnectionError)):
                     call(url)
                 assert time.monotonic() - start < 1
+    fs.close()
+
+
+def test_a_name_that_nobody_resolves_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def hang(*_args: object, **_kwargs: object) -> None:
+        over.wait(10)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    fs = HTTPDriver(connect_timeout=0.2)
+    start = time.monotonic()
+    with pytest.raises(ConnectionError):
+        fs.cat_file("http://slow-name.invalid/x")
+    assert time.monotonic() - start < 2
+    over.set()
     fs.close()
 
 
