@@ -83,9 +83,10 @@ class SFTPFolders(AsyncDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs ca
         async with self.connection.use(path) as link:
             await make_folders(link, path)
 
-    # sshfs binds these two to its own coroutines.
+    # sshfs binds the first two to its own coroutines, and leaves the third out: it did nothing.
     mkdir = sync_wrapper(_mkdir)
     makedirs = sync_wrapper(_makedirs)
+    rmdir = sync_wrapper(_rmdir)
 
     async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         path = self._strip_protocol(path)

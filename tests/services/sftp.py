@@ -124,7 +124,9 @@ def sftp_keys(tmp_path_factory: pytest.TempPathFactory) -> SFTPKeys:
         authorized=folder / "authorized",
     )
     found.plain.write_bytes(ed25519.export_private_key())
-    found.encrypted.write_bytes(ed25519.export_private_key("openssh", passphrase=passphrase))
+    found.encrypted.write_bytes(
+        ed25519.export_private_key("openssh", passphrase=passphrase, rounds=50)  # 128 take 2 s
+    )
     found.encrypted_pem.write_bytes(rsa.export_private_key("pkcs1-pem", passphrase=passphrase))
     found.wrong.write_bytes(wrong.export_private_key())
     found.host.write_bytes(host.export_private_key())
