@@ -3,7 +3,7 @@
 It is written beside the name, in the same folder, so that taking the name is one step of the disk.
 """
 
-# ruff: noqa: PTH103, PTH104, PTH105, PTH108 - a Path costs more than the call
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH112 - a Path costs more than the call
 from __future__ import annotations
 
 import errno
@@ -108,7 +108,14 @@ def open_atomic(path: str, mode: str, *, autocommit: bool = True) -> AtomicFile:
 def _refuse_existing(path: str, mode: str) -> None:
     # 2 us, where writing to find out takes 30 and more.
     if mode == "create" and os.path.lexists(path):
-        raise already_there(path)
+        raise _in_the_way(path)
+
+
+def _in_the_way(path: str) -> OSError:
+    # Nothing was created, but a folder is not the file that somebody else created.
+    if os.path.isdir(path):
+        return IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
+    return already_there(path)
 
 
 def _open_new(path: str) -> int:
@@ -131,14 +138,14 @@ def _take_name(temporary: str, path: str, mode: str) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError as error:
-        raise already_there(path) from error
+        raise _in_the_way(path) from error
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
         # A disk without hard links (exFAT, some network disks): two writers who come in the same
         # moment may both believe that they created the file; the content is whole all the same.
         if os.path.lexists(path):
-            raise already_there(path) from error
+            raise _in_the_way(path) from error
         os.rename(temporary, path)
     else:
         os.unlink(temporary)

@@ -170,8 +170,9 @@ def test_an_interrupted_write_leaves_the_old_content_and_nothing_else(
     with pytest.raises(FileNotFoundError):
         fs.put_file(f"{tmp_path}/missing", str(path))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError):
-        fs.pipe_file(f"{tmp_path}/folder", b"new")
+    for mode in ("overwrite", "create"):
+        with pytest.raises(IsADirectoryError):
+            fs.pipe_file(f"{tmp_path}/folder", b"new", mode=mode)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["folder", "x"]
 
