@@ -39,6 +39,11 @@ def parse_key(key: str) -> str:
             raise InvalidKey(f"key {key!r}: '.' and '..' are not allowed as parts of a key")
         if _TEMPORARY.search(key):
             raise InvalidKey(f"key {key!r}: this form of name is kept for temporary files")
+    if not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise InvalidKey(f"key {key!r}: a key is text that UTF-8 can encode") from None
     return key
 
 

@@ -250,7 +250,8 @@ class Location:
             await caller.pause(_FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
 
     def _failure(self, action: str, key: str, error: OSError) -> TransportException:
-        reason = str(error) or type(error).__name__
+        # fsspec raises its own TimeoutError, without a word, from the driver's.
+        reason = str(error) or str(error.__cause__ or "") or type(error).__name__
         for secret in self.target.secrets:
             reason = reason.replace(secret, "***")
         message = f"{self}: cannot {action} {key!r}: {reason}"

@@ -22,6 +22,7 @@ from filestore_fsspec import (
     NotFound,
     PartialWrite,
     ReadOnly,
+    TransportException,
 )
 from filestore_fsspec.keys import is_temporary
 
@@ -56,6 +57,8 @@ class ReadingContract:
     """Fixtures of the servers, near first."""
     options: ClassVar[Mapping[str, str]] = {}
     """Options on every URL."""
+    unlisted: ClassVar[frozenset[str]] = frozenset()
+    """Keys that the server's own listings leave out."""
 
     @pytest.fixture
     def root(self) -> str:
@@ -194,6 +197,7 @@ class ReadingContract:
             assert store.get("k") == b"x"
             for server in servers:
                 server.restart()
+            fill("k", b"x")  # some servers keep their data in memory
             assert store.exists("k") == [store.locations[-1]]
             assert list(store.list()) == ["k"]
 
@@ -234,7 +238,7 @@ class ListingContract(ReadingContract):
     def test_every_key_is_listed_once(self, store: FileStore, fill: Any) -> None:
         for key in KEYS:
             fill(key, b"")
-        assert sorted(store.list()) == sorted(KEYS)
+        assert sorted(store.list()) == sorted(set(KEYS) - self.unlisted)
 
     @pytest.mark.parametrize("prefix", ["in", "in/", "in/a", "0", "0123456789", "p", "none", "ü"])
     def test_a_prefix_is_a_prefix_of_keys(self, store: FileStore, fill: Any, prefix: str) -> None:
@@ -279,6 +283,8 @@ class FileStoreContract(ListingContract):
 
     creates_atomically: ClassVar[bool] = True
     """Whether every backend of the store can create an object only if it is not there."""
+    has_folders: ClassVar[bool] = True
+    """Whether `a` cannot be stored beside `a/b`."""
 
     @pytest.fixture
     def everywhere(self, store: FileStore) -> list[Location]:
@@ -407,7 +413,8 @@ class FileStoreContract(ListingContract):
         store.upload(source, "a/u")
         store.upload(source, "a/u")
         for place in places:
-            assert not [path for path in place.raw.paths() if is_temporary(path)]
+            mine = {path for path in place.raw.paths() if path.startswith(f"{root}/")}
+            assert not list(filter(is_temporary, mine))
         hidden = ".filestore-" + "0" * 32 + ".part"
         places[0].raw.write(f"{root}/a/{hidden}", b"left by a writer that was killed")
         assert sorted(store.list()) == ["a/k", "a/u"]
@@ -426,16 +433,16 @@ class FileStoreContract(ListingContract):
         assert sum(created) == 1
         assert store.get("race", "far") == b"%d" % created.index(True)
 
-    def test_a_folder_in_the_way_is_an_error(self, store: FileStore) -> None:
-        if any(location.target.protocol in ("s3", "azure") for location in store.locations):
-            store.put("a/b", b"x")
-            store.put("a", b"y")
-            assert (store.get("a/b", "far"), store.get("a", "far")) in ((b"x", b"y"), (b"x", None))
-            return
+    @pytest.mark.parametrize("force", [True, False])
+    def test_a_folder_in_the_way(self, store: FileStore, *, force: bool) -> None:
         store.put("a/b", b"x")
-        for force in (True, False):
-            with pytest.raises((OSError, PartialWrite), match="'a'"):
+        if self.has_folders:
+            with pytest.raises((TransportException, PartialWrite), match="'a'"):
                 store.put("a", b"y", force=force)
+            assert store.exists("a", "near") == []
+        else:
+            assert store.put("a", b"y", force=force) == list(store.locations)
+            assert store.get("a") == b"y"
         assert store.get("a/b") == b"x"
 
     def test_eight_threads_share_a_store(self, store: FileStore) -> None:

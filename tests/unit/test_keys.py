@@ -14,7 +14,22 @@ SHA = "0123456789abcdef" * 4
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/", "///", "a\0b", ".", "..", "../a", "a/..", "a/../b", "/..", "a/./b", "./a", "a/"],
+    [
+        "",
+        "/",
+        "///",
+        "a\0b",
+        ".",
+        "..",
+        "../a",
+        "a/..",
+        "a/../b",
+        "/..",
+        "a/./b",
+        "./a",
+        "a/",
+        "\ud800",
+    ],
 )
 def test_a_key_that_could_leave_the_root_is_refused(key: str) -> None:
     with pytest.raises(InvalidKey, match="key "):
