@@ -20,10 +20,11 @@ from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.ftp_client import parent
-from filestore_fsspec.drivers.ftp_connection import BLOCK_BYTES, encode
+from filestore_fsspec.drivers.ftp_connection import encode
 from filestore_fsspec.drivers.ftp_errors import says_refused
 from filestore_fsspec.drivers.ftp_file import FTPFile
 from filestore_fsspec.drivers.ftp_reading import FTPReader
+from filestore_fsspec.drivers.ftp_transfer import BLOCK_BYTES
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:

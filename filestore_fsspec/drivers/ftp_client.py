@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.base import absent
-from filestore_fsspec.drivers.ftp_connection import Connection
 from filestore_fsspec.drivers.ftp_errors import MAY_BE_ABSENT, as_oserror, says_absent
 from filestore_fsspec.drivers.ftp_listing import (
     describe,
@@ -21,9 +20,10 @@ from filestore_fsspec.drivers.ftp_listing import (
     parse_time,
     parse_unix,
 )
+from filestore_fsspec.drivers.ftp_transfer import TransferConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from filestore_fsspec.drivers.base import Info
 
@@ -37,7 +37,7 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-class Client(Connection):
+class Client(TransferConnection):
     """A connection that knows files. Refusals are raised as `ftplib.error_perm`."""
 
     def size(self, path: str) -> int:
@@ -159,6 +159,24 @@ class Client(Connection):
             if info is None or info["type"] == "directory":
                 return absent(path)
         return as_oserror(refusal, path)
+
+    def retrieve_range(
+        self, path: str, write: Callable[[bytes], object], start: int, end: int | None
+    ) -> None:
+        """Give the bytes from `start` to `end` to `write`; both may count from the file's end."""
+        if start < 0 or (end is not None and end <= start):
+            size = self.size(path)
+            start = max(start + size, 0) if start < 0 else start
+            end = end + size if end is not None and end < 0 else end
+        length = None if end is None else end - start
+        if length is not None and length <= 0:
+            return
+        try:
+            self.retrieve(f"RETR {path}", write, start, length)
+        except ftplib.error_perm:
+            # pyftpdlib answers 554 to a start behind the file's end, where others send nothing.
+            if start < self.size(path):
+                raise
 
     def upload(self, path: str, blocks: Iterable[bytes | memoryview]) -> None:
         """Write a new file, and make the folders above it if that is what it wants."""

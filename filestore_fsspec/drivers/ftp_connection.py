@@ -1,7 +1,6 @@
-"""One connection to an FTP server: replies and content, as ftplib moves them, mended.
+"""One connection to an FTP server: how it is made, and what is said on it.
 
-ftplib does not resume the TLS session on data connections, takes a TLS stream that was cut for
-the end of a file, and reads replies without end.
+ftplib reads replies without end and forgets which are due; here they end in time, and are counted.
 """
 
 # ruff: noqa: S321 - FTP is what this is about; TLS is the URL's choice
@@ -15,14 +14,9 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-BLOCK_BYTES = 256 * 1024
 _REPLY_LINES = 1000
-_EARLY_END_SECONDS = 1.0
 
 
 def encode(line: str) -> bytes:
@@ -39,6 +33,30 @@ def encode(line: str) -> bytes:
         raise OSError(errno.EILSEQ, "UTF-8 has no bytes for a part of this name") from error
 
 
+def tls_context(ca_bundle: str | None, *, verify: bool) -> ssl.SSLContext:
+    """Return how to speak TLS.
+
+    Raises:
+        OSError: `ca_bundle` cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle)
+    except FileNotFoundError as error:
+        # Not a FileNotFoundError: that would say that an object is missing.
+        raise OSError(errno.EINVAL, "ca_bundle: there is no such file", ca_bundle) from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclass
+class Activity:
+    """When one of a pool's connections last moved a block of content, as `time.monotonic` says."""
+
+    latest: float = 0.0
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where to connect to, and how. `context` stands where `tls` is not `none`."""
@@ -51,6 +69,7 @@ class Settings:
     context: ssl.SSLContext | None
     connect_timeout: float
     read_timeout: float
+    activity: Activity = field(default_factory=Activity)
 
 
 class Connection(ftplib.FTP):
@@ -64,15 +83,10 @@ class Connection(ftplib.FTP):
     def __init__(self, settings: Settings, features: frozenset[str] | None) -> None:
         super().__init__(timeout=settings.connect_timeout)
         self.settings = settings
-        self.active = time.monotonic()
-        """When a block of content was last moved."""
-        self.accepted = False
-        """Whether the server has taken the latest upload's name, so that something may be there."""
         self.broken = False
         self._unanswered = 0
         self._unread = b""
         self._deadline = 0.0
-        self._expected_bytes: int | None = None
         self._secret = ""
         self._poll = select.poll()
         try:
@@ -104,7 +118,7 @@ class Connection(ftplib.FTP):
         self.af = self.sock.family
         self._unanswered = 1  # the greeting
         if want.tls == "implicit":
-            self.sock = self._encrypted(self.sock)
+            self.sock = self.encrypted(self.sock)
         self.voidresp()
         if want.tls == "explicit":
             self._start_tls()
@@ -122,11 +136,12 @@ class Connection(ftplib.FTP):
             raise OSError(errno.EPROTONOSUPPORT, message) from error
         if self._unread:
             raise ftplib.error_proto("clear text after AUTH TLS")
-        self.sock = self._encrypted(self.sock)
+        self.sock = self.encrypted(self.sock)
 
-    def _encrypted(
+    def encrypted(
         self, sock: socket.socket, session: ssl.SSLSession | None = None
     ) -> ssl.SSLSocket:
+        """Return `sock` over TLS; `session` is the one to resume."""
         # Without it a small upload waits 40 ms: its last bytes for an acknowledgement.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = self.settings.context or ssl.create_default_context()
@@ -182,6 +197,8 @@ class Connection(ftplib.FTP):
         """Return a whole reply, its lines parted by newlines, and keep count of replies."""
         self._deadline = time.monotonic() + (self.sock.gettimeout() or 0)
         reply = self.getline()
+        if not reply[:3].isdecimal():
+            raise ftplib.error_proto(reply)
         if reply[3:4] == "-":
             code, lines = reply[:3], [reply]
             while lines[-1][:3] != code or lines[-1][3:4] == "-":
@@ -205,86 +222,3 @@ class Connection(ftplib.FTP):
         if not 0 < port < 1 << 16:
             raise ftplib.error_proto(f"an answer to PASV that names port {port}")
         return host, port
-
-    # Content.
-
-    def retrieve(
-        self,
-        command: str,
-        write: Callable[[bytes], object],
-        start: int = 0,
-        length: int | None = None,
-    ) -> str:
-        """Give what `command` sends to `write`, from `start`, all or `length` (not 0) bytes.
-
-        Returns the reply that ends the transfer; empty when it ended before the content did.
-        """
-        received = 0
-        with self._data_connection(command, start) as connection:
-            while True:
-                wanted = BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - received)
-                block = connection.recv(wanted)
-                if not block:
-                    break
-                self.active = time.monotonic()
-                received += len(block)
-                write(block)
-                if received == length:
-                    connection.close()
-                    return self._end_early()
-            _end(connection, self.settings.read_timeout)
-        reply = self.voidresp()
-        if self._expected_bytes is not None and start + received < self._expected_bytes:
-            raise ftplib.error_proto(f"{received} of {self._expected_bytes} bytes came")
-        return reply
-
-    def store(self, command: str, blocks: Iterable[bytes | memoryview]) -> None:
-        """Send `blocks` as the content of `command`, and wait until the server has it all."""
-        self.accepted = False
-        with self._data_connection(command) as connection:
-            self.accepted = True
-            try:
-                for block in blocks:
-                    connection.sendall(block)
-                    self.active = time.monotonic()
-            except (ConnectionError, ssl.SSLError):
-                self.voidresp()  # a server that stops listening says why: disk full, quota
-                raise
-            _end(connection, self.settings.read_timeout)
-            self.voidresp()
-
-    def _data_connection(self, command: str, start: int = 0) -> socket.socket:
-        connection, self._expected_bytes = self.ntransfercmd(command, start or None)
-        if self.settings.tls != "none":
-            # vsftpd answers 522 unless a data connection resumes the session it knows already.
-            session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
-            connection = self._encrypted(connection, session)
-        connection.settimeout(self.settings.read_timeout)
-        return connection
-
-    def _end_early(self) -> str:
-        self.sock.settimeout(min(_EARLY_END_SECONDS, self.settings.read_timeout))
-        try:
-            self.voidresp()
-        except (ftplib.Error, EOFError, OSError) as error:
-            # What was wanted is here; these two say that the rest could not be sent, no more.
-            self.broken = str(error)[:3] not in {"426", "451"}
-        else:
-            self.sock.settimeout(self.settings.read_timeout)
-        return ""
-
-
-def _end(connection: socket.socket, timeout_seconds: float) -> None:
-    """Tell the server that no more content comes or is wanted; its reply says what it made of it.
-
-    Over TLS the server's own notice is not waited for: some never send it.
-    """
-    with suppress(OSError):
-        if isinstance(connection, ssl.SSLSocket):
-            writable = select.poll()
-            writable.register(connection, select.POLLOUT)
-            writable.poll(timeout_seconds * 1000)
-            connection.setblocking(False)  # noqa: FBT003 - socket's own signature
-            with suppress(ssl.SSLWantReadError):
-                connection.unwrap()
-        connection.shutdown(socket.SHUT_WR)

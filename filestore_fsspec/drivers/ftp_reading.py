@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import ftplib
-import ssl
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +18,7 @@ from filestore_fsspec.drivers.base import (
     first_folder,
     split_entries,
 )
-from filestore_fsspec.drivers.ftp_connection import Settings, encode
+from filestore_fsspec.drivers.ftp_connection import Settings, encode, tls_context
 from filestore_fsspec.drivers.ftp_errors import as_oserror
 from filestore_fsspec.drivers.ftp_pool import Pool
 from filestore_fsspec.keys import is_temporary, temporary_path
@@ -69,7 +67,7 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
     ) -> None:
         AbstractFileSystem.__init__(self, **kwargs)  # FTPFileSystem's would connect
         self.host, self.port = host, port
-        context = None if tls == "none" else _tls_context(ca_bundle, verify=verify)
+        context = None if tls == "none" else tls_context(ca_bundle, verify=verify)
         settings = Settings(
             host, port, username, password, tls, context, connect_timeout, read_timeout
         )
@@ -127,7 +125,7 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
         blocks: list[bytes] = []
         with self._file(path) as client:
             if start or end is not None:
-                _retrieve_range(client, path, blocks.append, start or 0, end)
+                client.retrieve_range(path, blocks.append, start or 0, end)
             else:
                 client.retrieve(f"RETR {path}", blocks.append)
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
@@ -247,36 +245,6 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
             entries = []
         files, folders = split_entries(prefix, entries)
         return files, (*left, *folders) or None
-
-
-def _tls_context(ca_bundle: str | None, *, verify: bool) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_bundle)
-    except FileNotFoundError as error:
-        # Not a FileNotFoundError: that would say that an object is missing.
-        raise OSError(errno.EINVAL, "ca_bundle: there is no such file", ca_bundle) from error
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _retrieve_range(
-    client: Client, path: str, write: Callable[[bytes], object], start: int, end: int | None
-) -> None:
-    if start < 0 or (end is not None and end <= start):
-        size = client.size(path)
-        start = max(start + size, 0) if start < 0 else start
-        end = end + size if end is not None and end < 0 else end
-    length = None if end is None else end - start
-    if length is not None and length <= 0:
-        return
-    try:
-        client.retrieve(f"RETR {path}", write, start, length)
-    except ftplib.error_perm:
-        # pyftpdlib answers 554 to a start behind the end of the file, where others send nothing.
-        if start < client.size(path):
-            raise
 
 
 def _raise_unless_absent(error: OSError) -> None:

@@ -427,7 +427,7 @@ class TestConnections:
 
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(work, range(80)))
-        assert len(driver._pool._idle) <= 8
+        assert len(driver._pool.idle) <= 8
 
     def test_a_restart_between_two_calls(
         self, driver: FTPDriver, service: Service, root: str
@@ -445,7 +445,7 @@ class TestConnections:
         for _ in range(2):
             child = os.fork()
             if child == 0:
-                right = not driver._pool._idle and driver.cat_file(f"/{root}/x") == b"1"
+                right = not driver._pool.idle and driver.cat_file(f"/{root}/x") == b"1"
                 driver.close()
                 os._exit(0 if right else 1)
             assert driver.cat_file(f"/{root}/x") == b"1"
@@ -456,7 +456,7 @@ class TestConnections:
         service.raw.write(f"{root}/x", b"1")
         assert driver.cat_file(f"/{root}/x") == b"1"
         driver.close()
-        assert not driver._pool._idle
+        assert not driver._pool.idle
         assert driver.cat_file(f"/{root}/x") == b"1"
         again = pickle.loads(pickle.dumps(driver))  # noqa: S301 - our own
         assert again is not driver
@@ -468,7 +468,7 @@ class TestConnections:
         with pytest.raises(PermissionError, match="login") as caught:
             driver.cat_file("/x")
         assert "wr0ng-secret" not in repr(caught.value) + repr(caught.value.__cause__)
-        assert "wr0ng-secret" not in repr(driver) + repr(driver._pool._settings)
+        assert "wr0ng-secret" not in repr(driver) + repr(driver._pool.settings)
 
     def test_a_closed_port(self, service: Service) -> None:
         driver = make_driver(service, port=free_port())
@@ -524,7 +524,7 @@ class TestTLS:
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     def test_both_versions(self, service: Service, root: str, version: ssl.TLSVersion) -> None:
         driver = make_driver(service)
-        context = driver._pool._settings.context
+        context = driver._pool.settings.context
         assert context is not None
         context.minimum_version = context.maximum_version = version
         content = os.urandom(5_000_000)

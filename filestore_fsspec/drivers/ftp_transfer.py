@@ -1,0 +1,113 @@
+"""The content that goes over an FTP connection's data connections, both ways.
+
+ftplib does not resume the TLS session there, takes a TLS stream that was cut for the end of a file,
+and waits for notices that some servers never send.
+"""
+
+# ruff: noqa: S321 - FTP is what this is about; TLS is the URL's choice
+from __future__ import annotations
+
+import ftplib
+import select
+import socket
+import ssl
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from filestore_fsspec.drivers.ftp_connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+BLOCK_BYTES = 256 * 1024
+_EARLY_END_SECONDS = 1.0
+
+
+class TransferConnection(Connection):
+    """A connection that moves content. A transfer without the server's word of success raises."""
+
+    accepted = False
+    """Whether the server has taken the latest upload's name, so that something may be there."""
+    _expected_bytes: int | None = None
+
+    def retrieve(
+        self,
+        command: str,
+        write: Callable[[bytes], object],
+        start: int = 0,
+        length: int | None = None,
+    ) -> str:
+        """Give what `command` sends to `write`, from `start`, all or `length` (not 0) bytes.
+
+        Returns the reply that ends the transfer; empty when it ended before the content did.
+        """
+        received = 0
+        with self._data_connection(command, start) as connection:
+            while True:
+                wanted = BLOCK_BYTES if length is None else min(BLOCK_BYTES, length - received)
+                block = connection.recv(wanted)
+                if not block:
+                    break
+                self.settings.activity.latest = time.monotonic()
+                received += len(block)
+                write(block)
+                if received == length:
+                    connection.close()
+                    return self._end_early()
+            _end(connection, self.settings.read_timeout)
+        reply = self.voidresp()
+        if self._expected_bytes is not None and start + received < self._expected_bytes:
+            raise ftplib.error_proto(f"{received} of {self._expected_bytes} bytes came")
+        return reply
+
+    def store(self, command: str, blocks: Iterable[bytes | memoryview]) -> None:
+        """Send `blocks` as the content of `command`, and wait until the server has it all."""
+        self.accepted = False
+        with self._data_connection(command) as connection:
+            self.accepted = True
+            try:
+                for block in blocks:
+                    connection.sendall(block)
+                    self.settings.activity.latest = time.monotonic()
+            except (ConnectionError, ssl.SSLError):
+                self.voidresp()  # a server that stops listening says why: disk full, quota
+                raise
+            _end(connection, self.settings.read_timeout)
+            self.voidresp()
+
+    def _data_connection(self, command: str, start: int = 0) -> socket.socket:
+        connection, self._expected_bytes = self.ntransfercmd(command, start or None)
+        if self.settings.tls != "none":
+            # vsftpd answers 522 unless a data connection resumes the session it knows already.
+            session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
+            connection = self.encrypted(connection, session)
+        connection.settimeout(self.settings.read_timeout)
+        return connection
+
+    def _end_early(self) -> str:
+        self.sock.settimeout(min(_EARLY_END_SECONDS, self.settings.read_timeout))
+        try:
+            self.voidresp()
+        except (ftplib.Error, EOFError, OSError) as error:
+            # What was wanted is here; these two say that the rest could not be sent, no more.
+            self.broken = str(error)[:3] not in {"426", "451"}
+        else:
+            self.sock.settimeout(self.settings.read_timeout)
+        return ""
+
+
+def _end(connection: socket.socket, timeout_seconds: float) -> None:
+    """Tell the server that no more content comes or is wanted; its reply says what it made of it.
+
+    Over TLS the server's own notice is not waited for: some never send it.
+    """
+    with suppress(OSError):
+        if isinstance(connection, ssl.SSLSocket):
+            writable = select.poll()
+            writable.register(connection, select.POLLOUT)
+            writable.poll(timeout_seconds * 1000)
+            connection.setblocking(False)  # noqa: FBT003 - socket's own signature
+            with suppress(ssl.SSLWantReadError):
+                connection.unwrap()
+        connection.shutdown(socket.SHUT_WR)
