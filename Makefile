@@ -4,13 +4,17 @@ BIN := .venv/bin
 PREDECESSOR := assemblyline==4.7.4.25
 PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
 
 test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
+	$(BIN)/python -m tests.services.compose
+	docker compose up --detach --build --wait
 
 check: .venv/ready  ## lint, types, layers
 	$(BIN)/ruff check .
