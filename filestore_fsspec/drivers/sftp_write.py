@@ -41,16 +41,30 @@ async def open_new(link: Link, temporary: str, path: str, mode: str) -> asyncssh
     if mode != "create":
         return await _open_new(link, temporary)
     # Asked in the same trip: whoever comes second need not send the content to learn it.
-    file, there = await asyncio.gather(_open_new(link, temporary), exists(link, path))
-    if there:
+    file, taken = await asyncio.gather(_open_new(link, temporary), _taken(link, path))
+    if taken is not None:
         await drop(link, file, temporary)
-        raise already_there(path)
+        raise taken
     return file
+
+
+async def _taken(link: Link, path: str) -> OSError | None:
+    """Return why `path` cannot be created, if anything has that name, a dangling link too."""
+    try:
+        attributes = await link.sftp.lstat(path)
+    except GONE:
+        return None
+    if attributes.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+        return IsADirectoryError(errno.EISDIR, "is a folder", path)
+    return already_there(path)
 
 
 async def _open_new(link: Link, temporary: str) -> asyncssh.SFTPClientFile:
     try:
         return await link.sftp.open(temporary, "xb", block_size=0)
+    except asyncio.CancelledError:
+        link.later(link.sftp.remove(temporary))  # the server opens it all the same
+        raise
     except GONE:
         await make_folders(link, posixpath.dirname(temporary))
     return await link.sftp.open(temporary, "xb", block_size=0)
@@ -108,8 +122,9 @@ async def _take_free_name(link: Link, temporary: str, path: str) -> None:
     try:
         await link.sftp.link(temporary, path)
     except asyncssh.SFTPError as error:
-        if await exists(link, path):
-            raise already_there(path) from error
+        taken = await _taken(link, path)
+        if taken is not None:
+            raise taken from error
         await link.sftp.rename(temporary, path)
     else:
         # The file has its name; a second name that stays is hidden from every listing.
@@ -119,7 +134,4 @@ async def _take_free_name(link: Link, temporary: str, path: str) -> None:
 
 async def drop(link: Link, file: asyncssh.SFTPClientFile, temporary: str) -> None:
     """Remove an unfinished file; the reason for it is on its way to the caller already."""
-    with suppress(asyncssh.Error):
-        await file.close()
-    with suppress(asyncssh.Error):
-        await link.sftp.remove(temporary)
+    await asyncio.gather(file.close(), link.sftp.remove(temporary), return_exceptions=True)
