@@ -236,6 +236,9 @@ def _failures(locations: Locations, outcomes: Sequence[object]) -> dict[Location
 
 def _unavailable(what: str, unknown: dict[Location, Exception]) -> LocationUnavailable:
     errors = list(unknown.values())
+    if len(errors) == 1 and isinstance(errors[0], LocationUnavailable):
+        errors[0].errors = dict(unknown)
+        return errors[0]
     kind = LocationUnavailable
     if all(isinstance(error, PermissionDenied) for error in errors):
         kind = PermissionDenied
