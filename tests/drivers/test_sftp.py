@@ -517,6 +517,7 @@ def test_a_hung_file_server_behind_a_live_ssh_server(sftp_openssh: Service) -> N
         fs.cat_file(f"/{sftp_openssh.base}{fifo.name}")
     assert "read_timeout" in str(caught.value.__cause__)
     assert time.monotonic() - started < 3
+    os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))  # the server's process ends here
     fifo.unlink()
     assert fs.isdir(f"/{sftp_openssh.base}")
     fs.close()
