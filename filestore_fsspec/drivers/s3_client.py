@@ -6,7 +6,7 @@ import asyncio
 import copy
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
@@ -22,7 +22,7 @@ _SMALL_BODY_BYTES = 64 * 2**10
 _MAX_CONNECTIONS = 128
 
 
-class _Session(AIOHTTPSession):  # type: ignore[misc] - aiobotocore has no types
+class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to look into
     """Sends large bodies in chunks, each within the read time-out.
 
     aiohttp starts its read time-out when the body is sent: a server that stops reading would
@@ -68,12 +68,12 @@ def _config(endpoint_url: str | None, connect_timeout: float, read_timeout: floa
     )
 
 
-def client_context(  # noqa: PLR0913 - what a client needs
+def client_context(
     endpoint_url: str | None,
     key: str | None,
     secret: str | None,
     region: str | None,
-    verify: bool | str | None,
+    verify: str | Literal[False] | None,
     timeouts: tuple[float, float],
 ) -> AbstractAsyncContextManager[Any]:
     """Return the context whose entry is a client; `timeouts` are connect and read, in seconds."""

@@ -7,13 +7,14 @@ import errno
 import logging
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fsspec.asyn import FSTimeoutError, sync_teardown, sync_wrapper
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
 from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
+from filestore_fsspec.drivers.forks import keep_from_children
 from filestore_fsspec.drivers.s3_client import client_context
 from filestore_fsspec.drivers.s3_errors import code_of, errors_of
 from filestore_fsspec.keys import temporary_path
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _READS = {"get_object", "head_object"}
 _WRITES = {"put_object", "create_multipart_upload"}
 _HOME_REGION = "us-east-1"
+_BATCH = 1000
 
 
 def _disconnect(pid: int, loop: asyncio.AbstractEventLoop, context: Any) -> None:  # noqa: ANN401
@@ -53,11 +55,12 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         verify: bool = True,
         ca_bundle: str | None = None,
         missing_is_403: bool = False,
+        batch_delete: bool = True,
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(
             endpoint_url=endpoint_url,
@@ -70,14 +73,32 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         )
         self.region = region
         # None lets botocore look at AWS_CA_BUNDLE.
-        self.verify = (ca_bundle or None) if verify else False
+        self.verify: str | Literal[False] | None = ca_bundle if verify else False
         self.missing_is_403 = missing_is_403
+        self.delete_batch_chunk_size = _BATCH if batch_delete else 1  # type: ignore[misc]  # one instance's
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self._context: AbstractAsyncContextManager[Any] | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
         self._honours_conditions: bool | None = None
         self._probe_lock = asyncio.Lock()
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:  # noqa: ANN401 - fsspec's own
+        if isinstance(path, list):
+            return [cls._strip_protocol(one) for one in path]
+        # s3fs keeps leading slashes in names, and then does not find them.
+        return super()._strip_protocol(path).lstrip("/")
+
+    def split_path(self, path: str) -> tuple[str, str, None]:
+        """Return bucket, key and None; s3fs cuts `?versionId=...` off a key."""
+        for protocol in self.protocol:
+            path = path.removeprefix(f"{protocol}://")
+        path = path.lstrip("/")
+        if path.startswith("arn:"):
+            return *self._find_bucket_key(path), None
+        bucket, _, key = path.partition("/")
+        return bucket, key, None
 
     async def set_session(self, refresh: bool = False, kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 - s3fs's signature
         """Return the client, made on first use and after `close`."""
@@ -104,6 +125,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
             client = await context.__aenter__()
         self._kwargs_helper = ParamKwargsHelper(client)
         self._context, self._s3 = context, client
+        keep_from_children(asyncio.get_running_loop())
         if not self.asynchronous:
             self._finalizer = weakref.finalize(self, _disconnect, os.getpid(), self.loop, context)
 
@@ -113,8 +135,6 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
             self._finalizer.detach()
         if context is not None:
             await context.__aexit__(None, None, None)
-
-    close = sync_wrapper(_close)
 
     async def _request(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401 - botocore's own
         """Send one request, once."""

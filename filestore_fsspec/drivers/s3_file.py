@@ -18,6 +18,8 @@ _PARTS_BEFORE_GROWTH = 1000
 class S3DriverFile(S3File):  # type: ignore[misc]  # s3fs has no types
     """s3fs's file, which commits whatever was written when the `with` body raises."""
 
+    blocksize: int
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -69,7 +71,7 @@ class S3DriverFile(S3File):  # type: ignore[misc]  # s3fs has no types
             return b""
         span = f"bytes={start}-{end - 1}"
         data: bytes = sync(
-            self.fs.loop, self.fs._read, self.bucket, self.key, Range=span, **self._condition()
+            self.fs.loop, self.fs.read_once, self.bucket, self.key, Range=span, **self._condition()
         )
         return data
 

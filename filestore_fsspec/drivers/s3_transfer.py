@@ -57,7 +57,7 @@ async def multipart(
         raise
 
 
-async def send_parts(  # noqa: PLR0913 - what a transfer needs
+async def send_parts(
     fs: S3Connection,
     target: Target,
     parts: Parts,

@@ -1,0 +1,196 @@
+"""Writing and deleting on S3."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import re
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from fsspec.asyn import sync_wrapper
+from fsspec.callbacks import DEFAULT_CALLBACK
+
+from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.s3_connection import S3Connection
+from filestore_fsspec.drivers.s3_errors import code_of, server_said
+from filestore_fsspec.drivers.s3_transfer import (
+    MEMORY_BYTES,
+    multipart,
+    part_bytes,
+    send_parts,
+    slices,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fsspec.callbacks import Callback
+
+_log = logging.getLogger(__name__)
+
+_ONE_PUT_BYTES = 16 * 2**20
+_ABORTS = 4
+_ABORT_PAUSE_SECONDS = 0.05
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+class S3Writing(S3Connection):
+    """What of `S3Driver` changes the bucket."""
+
+    async def _pipe_file(
+        self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
+    ) -> None:
+        size = memoryview(value).nbytes
+        if size > _ONE_PUT_BYTES:
+            pieces = slices(memoryview(value).cast("B"), part_bytes(size))
+            await self._upload(path, pieces, part_bytes(size), mode)
+            return
+        bucket, key, _ = self.split_path(path)
+        await self._call_s3(
+            "put_object", Bucket=bucket, Key=key, Body=bytes(value), **_condition(mode)
+        )
+
+    async def _put_file(
+        self,
+        lpath: str,
+        rpath: str,
+        callback: Callback = DEFAULT_CALLBACK,
+        mode: str = "overwrite",
+        **_kwargs: object,
+    ) -> None:
+        with open(lpath, "rb") as source:  # noqa: ASYNC230, PTH123 - read in threads below
+            size = os.fstat(source.fileno()).st_size
+            callback.set_size(size)
+            if size <= _ONE_PUT_BYTES:
+                await self._pipe_file(rpath, source.read(), mode=mode)
+                callback.relative_update(size)
+                return
+            length = part_bytes(size)
+            pieces = iter(lambda: source.read(length), b"")
+            await self._upload(rpath, pieces, length, mode, callback)
+
+    async def _upload(
+        self,
+        path: str,
+        pieces: Iterator[bytes],
+        length: int,
+        mode: str,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> None:
+        bucket, key, _ = self.split_path(path)
+        at_once = max(1, MEMORY_BYTES // length)
+        async with multipart(self, bucket, key, **_condition(mode)) as (target, parts):
+            await send_parts(self, target, parts, pieces, at_once, callback)
+
+    async def _abort_mpu(self, bucket: str, key: str, mpu: str) -> None:
+        failure: OSError | None = None
+        for _attempt in range(_ABORTS):
+            try:
+                await self._call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=mpu)
+            except OSError as error:
+                if code_of(error) == "NoSuchUpload":
+                    return
+                failure = error
+                if not code_of(error):
+                    break
+            else:
+                failure = None
+            # A part that was on its way may arrive after the abort: Amazon says to abort again.
+            await asyncio.sleep(_ABORT_PAUSE_SECONDS)
+        if failure is not None:
+            # What made us abort is on its way to the caller: this can only be noted.
+            _log.warning("%s/%s: parts of an upload are left behind: %s", bucket, key, failure)
+
+    abort_mpu = sync_wrapper(_abort_mpu)
+
+    async def _copy_managed(self, path1: str, path2: str, size: int, **_kwargs: object) -> None:
+        # s3fs leaves the parts behind when a copy fails, and cuts `?versionId=` off the source.
+        bucket, key, _ = self.split_path(path1)
+        length = max(part_bytes(size), MEMORY_BYTES)
+        async with multipart(self, *self.split_path(path2)[:2]) as (target, parts):
+            for number, start in enumerate(range(0, size, length), 1):
+                answer = await self._call_s3(
+                    "upload_part_copy",
+                    PartNumber=number,
+                    CopySource={"Bucket": bucket, "Key": key},
+                    CopySourceRange=f"bytes={start}-{min(start + length, size) - 1}",
+                    **target,
+                )
+                parts[number] = answer["CopyPartResult"]["ETag"]
+
+    async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: object) -> None:  # noqa: ARG002, FBT001, FBT002 - fsspec's signature
+        bucket, key, _ = self.split_path(self._strip_protocol(path))
+        if key:
+            return  # a folder is there as soon as something is in it
+        if await self._exists(bucket):
+            raise already_there(bucket)
+        await self._make_bucket(bucket)
+
+    mkdir = sync_wrapper(_mkdir)
+
+    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002 - fsspec's signature
+        # s3fs makes the bucket here.
+        if not exist_ok and await self._isdir(path):
+            raise already_there(path)
+
+    makedirs = sync_wrapper(_makedirs)
+
+    async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
+        if self.delete_batch_chunk_size == 1:
+            return await super()._rm_files(paths)
+        # DeleteObjects is XML, which cannot say every name.
+        failed = await super()._rm_files([path for path in paths if _NOT_IN_XML.search(path)])
+        buckets: dict[str, dict[str, str]] = {}
+        for path in paths:
+            if not _NOT_IN_XML.search(path):
+                bucket, key, _ = self.split_path(path)
+                buckets.setdefault(bucket, {})[key] = path
+        for bucket, keys in buckets.items():
+            failed |= await self._delete_objects(bucket, keys)
+        return failed
+
+    async def _delete_objects(self, bucket: str, paths: dict[str, str]) -> dict[str, OSError]:
+        """Delete keys of a bucket, given with their paths, in one request."""
+        objects = [{"Key": key} for key in paths]
+        try:
+            answer = await self._call_s3(
+                "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
+            )
+        except FileNotFoundError:
+            return {}  # no bucket, no objects
+        errors = {paths[entry["Key"]]: _error_of(entry) for entry in answer.get("Errors", ())}
+        return {
+            path: server_said(error, path)
+            for path, error in errors.items()
+            if code_of(error) != "NoSuchKey"
+        }
+
+    async def _bulk_delete(self, pathlist: list[str], **_kwargs: object) -> list[str]:
+        # s3fs's `rm` calls this, and does not look at what could not be deleted.
+        for error in (await self._rm_files(pathlist)).values():
+            raise error
+        return pathlist
+
+    async def _rmdir(self, path: str) -> None:
+        path = self._strip_protocol(path)
+        bucket, key, _ = self.split_path(path)
+        if not key:
+            await self._call_s3("delete_bucket", Bucket=bucket)
+        elif await self._isdir(path):
+            raise OSError(errno.ENOTEMPTY, "the folder is not empty", path)
+        else:
+            raise absent(path)
+
+    rmdir = sync_wrapper(_rmdir)
+
+
+def _condition(mode: str) -> dict[str, str]:
+    return {"IfNoneMatch": "*"} if mode == "create" else {}
+
+
+def _error_of(entry: dict[str, str]) -> ClientError:
+    answer = {"Error": {"Code": entry.get("Code", ""), "Message": entry.get("Message", "")}}
+    return ClientError(answer, "DeleteObjects")
