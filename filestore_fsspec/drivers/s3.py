@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from fsspec.asyn import sync_wrapper
@@ -10,8 +11,8 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.s3_errors import code_of, errors_of
 from filestore_fsspec.drivers.s3_file import S3DriverFile
-from filestore_fsspec.drivers.s3_transfer import save
 from filestore_fsspec.drivers.s3_writing import S3Writing
+from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
@@ -44,16 +45,13 @@ class S3Driver(S3Writing):
     """
 
     cachable = False
-    default_block_size = 8 * 2**20  # s3fs reads 50 MiB ahead
+    default_block_size = PIECE_BYTES  # s3fs reads 50 MiB ahead
 
     async def read_once(self, bucket: str, key: str, **request: str) -> bytes:
         """Return what one GET gives; `request` is S3's own (Range, IfMatch)."""
         answer = await self._call_s3("get_object", Bucket=bucket, Key=key, **request)
-        with errors_of(f"{bucket}/{key}"):
-            try:
-                data: bytes = await answer["Body"].read()
-            finally:
-                answer["Body"].close()
+        with errors_of(f"{bucket}/{key}"), closing(answer["Body"]) as body:
+            data: bytes = await body.read()
         return data
 
     async def _cat_file(
@@ -83,8 +81,8 @@ class S3Driver(S3Writing):
         bucket, key, _ = self.split_path(rpath)
         answer = await self._call_s3("get_object", Bucket=bucket, Key=key)
         callback.set_size(answer["ContentLength"])
-        with errors_of(rpath):
-            await save(answer["Body"], lpath, callback)
+        with errors_of(rpath), closing(answer["Body"]) as body:
+            await save(body.read, lpath, callback)
 
     async def _info(self, path: str, *_args: object, **_kwargs: object) -> Info:
         path = self._strip_protocol(path)

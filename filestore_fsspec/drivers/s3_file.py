@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fsspec.asyn import sync
 from s3fs.core import S3File
 
-from filestore_fsspec.drivers.s3_transfer import MEMORY_BYTES
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from filestore_fsspec.drivers.transfer import MEMORY_BYTES, WholeFile
 
 _PARTS_BEFORE_GROWTH = 1000
 
 
-class S3DriverFile(S3File):  # type: ignore[misc]  # s3fs has no types
+class S3DriverFile(WholeFile, S3File):  # type: ignore[misc]  # s3fs has no types
     """s3fs's file, which commits whatever was written when the `with` body raises."""
 
     blocksize: int
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None and self.writable():
-            self.discard()
-        self.close()
-
-    def __del__(self) -> None:
-        # A file that nobody closed was not finished; fsspec would commit it here.
-        if not self.closed and self.writable():
-            self.discard()
-
-    def close(self) -> None:
-        """Commit what was written; what cannot be committed leaves nothing behind."""
-        try:
-            super().close()
-        except BaseException:
-            self.discard()
-            raise
-
-    def discard(self) -> None:
-        """Throw away what was written."""
-        super().discard()
-        self.closed = True
 
     def commit(self) -> None:
         """Make what was written visible."""

@@ -5,24 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import re
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
-from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.s3_connection import S3Connection
 from filestore_fsspec.drivers.s3_errors import code_of, server_said
-from filestore_fsspec.drivers.s3_transfer import (
-    MEMORY_BYTES,
-    multipart,
-    part_bytes,
-    send_parts,
-    slices,
-)
+from filestore_fsspec.drivers.s3_transfer import multipart
+from filestore_fsspec.drivers.transfer import MEMORY_BYTES, PieceWriter, piece_bytes, send_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,59 +24,34 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ONE_PUT_BYTES = 16 * 2**20
 _ABORTS = 4
 _ABORT_PAUSE_SECONDS = 0.05
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-class S3Writing(S3Connection):
+class S3Writing(PieceWriter, S3Connection):
     """What of `S3Driver` changes the bucket."""
 
-    async def _pipe_file(
-        self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
-    ) -> None:
-        size = memoryview(value).nbytes
-        if size > _ONE_PUT_BYTES:
-            pieces = slices(memoryview(value).cast("B"), part_bytes(size))
-            await self._upload(path, pieces, part_bytes(size), mode)
-            return
-        bucket, key, _ = self.split_path(path)
-        await self._call_s3(
-            "put_object", Bucket=bucket, Key=key, Body=bytes(value), **_condition(mode)
-        )
+    max_pieces = 10_000
 
-    async def _put_file(
-        self,
-        lpath: str,
-        rpath: str,
-        callback: Callback = DEFAULT_CALLBACK,
-        mode: str = "overwrite",
-        **_kwargs: object,
-    ) -> None:
-        with open(lpath, "rb") as source:  # noqa: ASYNC230, PTH123 - read in threads below
-            size = os.fstat(source.fileno()).st_size
-            callback.set_size(size)
-            if size <= _ONE_PUT_BYTES:
-                await self._pipe_file(rpath, source.read(), mode=mode)
-                callback.relative_update(size)
-                return
-            length = part_bytes(size)
-            pieces = iter(lambda: source.read(length), b"")
-            await self._upload(rpath, pieces, length, mode, callback)
-
-    async def _upload(
-        self,
-        path: str,
-        pieces: Iterator[bytes],
-        length: int,
-        mode: str,
-        callback: Callback = DEFAULT_CALLBACK,
-    ) -> None:
+    async def write_whole(self, path: str, content: bytes, mode: str) -> None:
+        """Write a small object in one PUT."""
         bucket, key, _ = self.split_path(path)
-        at_once = max(1, MEMORY_BYTES // length)
+        await self._call_s3("put_object", Bucket=bucket, Key=key, Body=content, **_condition(mode))
+
+    async def write_pieces(
+        self, path: str, pieces: Iterator[bytes], length: int, mode: str, callback: Callback
+    ) -> None:
+        """Write a large object as a multipart upload."""
+        bucket, key, _ = self.split_path(path)
         async with multipart(self, bucket, key, **_condition(mode)) as (target, parts):
-            await send_parts(self, target, parts, pieces, at_once, callback)
+
+            async def send(number: int, piece: bytes) -> None:
+                answer = await self._call_s3("upload_part", PartNumber=number, Body=piece, **target)
+                parts[number] = answer["ETag"]
+                callback.relative_update(len(piece))
+
+            await send_pieces(pieces, length, send)
 
     async def _abort_mpu(self, bucket: str, key: str, mpu: str) -> None:
         failure: OSError | None = None
@@ -109,7 +77,7 @@ class S3Writing(S3Connection):
     async def _copy_managed(self, path1: str, path2: str, size: int, **_kwargs: object) -> None:
         # s3fs leaves the parts behind when a copy fails, and cuts `?versionId=` off the source.
         bucket, key, _ = self.split_path(path1)
-        length = max(part_bytes(size), MEMORY_BYTES)
+        length = max(piece_bytes(size, self.max_pieces), MEMORY_BYTES)
         async with multipart(self, *self.split_path(path2)[:2]) as (target, parts):
             for number, start in enumerate(range(0, size, length), 1):
                 answer = await self._call_s3(

@@ -1,0 +1,167 @@
+"""Large objects in pieces, with bounded memory: what S3 and Azure have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+
+from filestore_fsspec.drivers.base import AsyncDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from types import TracebackType
+
+    from fsspec.callbacks import Callback
+
+MEMORY_BYTES = 64 * 2**20
+"""What one transfer may hold."""
+PIECE_BYTES = 8 * 2**20
+ONE_REQUEST_BYTES = 16 * 2**20
+"""Up to this size an object is written in one request."""
+_READ_BYTES = 2**20
+
+
+def piece_bytes(size: int, max_pieces: int) -> int:
+    """Return the size of one piece for an object of `size` bytes."""
+    return max(PIECE_BYTES, -(-size // max_pieces))
+
+
+def slices(data: memoryview, length: int) -> Iterator[bytes]:
+    """Yield `data` in pieces of `length` bytes."""
+    return (bytes(data[start : start + length]) for start in range(0, len(data), length))
+
+
+async def send_pieces(
+    pieces: Iterator[bytes], length: int, send: Callable[[int, bytes], Awaitable[None]]
+) -> None:
+    """Await `send(number, piece)` for pieces of `length` bytes, as many at once as memory allows.
+
+    Numbers begin at 1. The first failure ends it all.
+    """
+    slots = asyncio.Semaphore(max(1, MEMORY_BYTES // length))
+
+    async def send_one(number: int, piece: bytes) -> None:
+        try:
+            await send(number, piece)
+        finally:
+            slots.release()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            number = 0
+            while True:
+                await slots.acquire()
+                piece = await asyncio.to_thread(next, pieces, b"")
+                if not piece:
+                    return
+                number += 1
+                group.create_task(send_one(number, piece))
+                del piece
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed.exceptions[0].__cause__
+
+
+class PieceWriter(AsyncDriver):
+    """Writes small objects in one request and large ones in pieces."""
+
+    max_pieces: ClassVar[int]
+
+    async def write_whole(self, path: str, content: bytes, mode: str) -> None:
+        """Write a small object."""
+        raise NotImplementedError
+
+    async def write_pieces(
+        self, path: str, pieces: Iterator[bytes], length: int, mode: str, callback: Callback
+    ) -> None:
+        """Write a large object in pieces of `length` bytes."""
+        raise NotImplementedError
+
+    async def _pipe_file(
+        self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
+    ) -> None:
+        view = memoryview(value).cast("B")
+        if len(view) <= ONE_REQUEST_BYTES:
+            await self.write_whole(path, bytes(value), mode)
+            return
+        length = piece_bytes(len(view), self.max_pieces)
+        await self.write_pieces(path, slices(view, length), length, mode, DEFAULT_CALLBACK)
+
+    async def _put_file(
+        self,
+        lpath: str,
+        rpath: str,
+        callback: Callback | None = None,
+        mode: str = "overwrite",
+        **_kwargs: object,
+    ) -> None:
+        callback = callback or DEFAULT_CALLBACK
+        with open(lpath, "rb") as source:  # noqa: ASYNC230, PTH123 - large ones are read in threads
+            size = os.fstat(source.fileno()).st_size
+            callback.set_size(size)
+            if size <= ONE_REQUEST_BYTES:
+                await self.write_whole(rpath, source.read(), mode)
+                callback.relative_update(size)
+                return
+            length = piece_bytes(size, self.max_pieces)
+            pieces = iter(lambda: source.read(length), b"")
+            await self.write_pieces(rpath, pieces, length, mode, callback)
+
+
+async def save(
+    read: Callable[[int], Awaitable[bytes]], local_path: str, callback: Callback
+) -> None:
+    """Write what `read(size)` gives to a file of this machine, or leave no file."""
+    try:
+        with open(local_path, "wb") as target:  # noqa: ASYNC230, PTH123 - the page cache takes it
+            while chunk := await read(_READ_BYTES):
+                target.write(chunk)
+                callback.relative_update(len(chunk))
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(local_path).unlink()  # noqa: ASYNC240 - one call, on failure
+        raise
+
+
+class WholeFile:
+    """What fsspec's buffered files lack: nothing is visible unless they were closed in peace.
+
+    Put it before the file's class.
+    """
+
+    closed: bool
+    writable: Callable[[], bool]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and self.writable():
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        # A file that nobody closed was not finished; fsspec would commit it here.
+        if not self.closed and self.writable():
+            self.discard()
+
+    def close(self) -> None:
+        """Commit what was written; what cannot be committed leaves nothing behind."""
+        parent: Any = super()
+        try:
+            parent.close()
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Throw away what was written."""
+        parent: Any = super()
+        parent.discard()
+        self.closed = True
