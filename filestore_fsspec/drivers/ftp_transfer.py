@@ -77,7 +77,13 @@ class TransferConnection(Connection):
             self.voidresp()
 
     def _data_connection(self, command: str, start: int = 0) -> socket.socket:
-        connection, self._expected_bytes = self.ntransfercmd(command, start or None)
+        try:
+            connection, self._expected_bytes = self.ntransfercmd(command, start or None)
+        except ftplib.error_perm:
+            # pyftpdlib 2.2 loses the next data connection, and waits for ever, if PASV comes in
+            # the same moment as the end of this one.
+            self.voidcmd("NOOP")
+            raise
         if self.settings.tls != "none":
             # vsftpd answers 522 unless a data connection resumes the session it knows already.
             session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
