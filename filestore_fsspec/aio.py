@@ -114,5 +114,5 @@ class AsyncFileStore(Store):
             return await anext(pages, None)
 
         while (page := await on_io_loop(next_page())) is not None:
-            for key in page:
-                yield key
+            for info in page:
+                yield info["name"]

@@ -178,7 +178,7 @@ class FileStore(Store):
         """
         selected = select(self.locations, location)
         pages = iterate(list_merged(selected, blocking, prefix, strict=self.strict))
-        return (key for page in pages for key in page)
+        return (info["name"] for page in pages for info in page)
 
 
 def _spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:

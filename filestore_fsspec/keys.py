@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LayoutName = Literal["sharded", "verbatim", "flat"]
 
 _SHARDED_LENGTH = 64
+_SHARD_FOLDER = re.compile(r"(?:[^/](?:/[^/]){0,3})?")
 _SHARDED_PATH = re.compile(r"([^/])/([^/])/([^/])/([^/])/(\1\2\3\4[^/]{60})")
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 _TEMPORARY = re.compile(r"(?:^|/)\.filestore-[0-9a-f]{32}\.part$")
@@ -67,6 +68,8 @@ class Layout:
     key: Callable[[str], str]
     prefixes: Callable[[str], tuple[str, ...]]
     """Path prefixes that together cover every key with a given prefix."""
+    may_hold_shards: Callable[[str], bool]
+    """Whether keys of the root may be stored below a given folder."""
 
 
 def _sharded_path(key: str) -> str:
@@ -87,6 +90,14 @@ def _sharded_prefixes(prefix: str) -> tuple[str, ...]:
     return (prefix,) if shard.startswith(prefix) else (prefix, shard)
 
 
+def _may_be_shard(folder: str) -> bool:
+    return _SHARD_FOLDER.fullmatch(folder) is not None
+
+
+def _never(_folder: str) -> bool:
+    return False
+
+
 def _same(text: str) -> str:
     return text
 
@@ -96,7 +107,7 @@ def _last_segment(key: str) -> str:
 
 
 LAYOUTS: dict[LayoutName, Layout] = {
-    "sharded": Layout("sharded", _sharded_path, _sharded_key, _sharded_prefixes),
-    "verbatim": Layout("verbatim", _same, _same, lambda prefix: (prefix,)),
-    "flat": Layout("flat", _last_segment, _same, lambda prefix: (_last_segment(prefix),)),
+    "sharded": Layout("sharded", _sharded_path, _sharded_key, _sharded_prefixes, _may_be_shard),
+    "verbatim": Layout("verbatim", _same, _same, lambda prefix: (prefix,), _never),
+    "flat": Layout("flat", _last_segment, _same, lambda prefix: (_last_segment(prefix),), _never),
 }

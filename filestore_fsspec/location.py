@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.drivers.base import Info
 
 ATTEMPTS = 3
 """How often a call is tried that a dropped connection ended."""
@@ -117,6 +118,10 @@ class Location:
         """
         return self._root + self._layout.path(parse_key(key))
 
+    def key(self, fs_path: str) -> str:
+        """Return the key of what lies at `fs_path` in `fs`."""
+        return self._layout.key(fs_path[len(self._root) :].rstrip("/"))
+
     # What operations are built from.
 
     async def read(
@@ -129,7 +134,7 @@ class Location:
             TransportException: the location could not say.
         """
         path = self.fs_path(key)
-        return await self._try(caller, "get", key, "cat_file", path, start, end)  # type: ignore[no-any-return]
+        return await self.attempt(caller, "get", key, "cat_file", path, start, end)  # type: ignore[no-any-return]
 
     async def fetch(self, caller: Caller, key: str, local_path: Path) -> None:
         """Bring an object to `local_path`, which is replaced when all of it is there.
@@ -143,7 +148,7 @@ class Location:
         local_path.parent.mkdir(parents=True, exist_ok=True)
         Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
-            await self._try(caller, "download", key, "get_file", path, beside)
+            await self.attempt(caller, "download", key, "get_file", path, beside)
             os.replace(beside, local_path)  # noqa: PTH105
         finally:
             with suppress(FileNotFoundError):
@@ -170,7 +175,7 @@ class Location:
             TransportException: the location could not say.
         """
         path = self.fs_path(key)
-        return await self._try(caller, "look for", key, "isfile", path)  # type: ignore[no-any-return]
+        return await self.attempt(caller, "look for", key, "isfile", path)  # type: ignore[no-any-return]
 
     async def stat(self, caller: Caller, key: str) -> dict[str, Any]:
         """Return `size` (bytes or None), `modified` (aware, or None) and `type`.
@@ -179,7 +184,7 @@ class Location:
             NotFound, TransportException: as in `read`.
         """
         path = self.fs_path(key)
-        return await self._try(caller, "look for", key, "info", path)  # type: ignore[no-any-return]
+        return await self.attempt(caller, "look for", key, "info", path)  # type: ignore[no-any-return]
 
     async def remove(self, caller: Caller, key: str) -> None:
         """Delete an object; one that is absent is no error.
@@ -188,7 +193,7 @@ class Location:
             TransportException: the location could not delete it.
         """
         with suppress(NotFound):
-            await self._try(caller, "delete", key, "rm_file", self.fs_path(key))
+            await self.attempt(caller, "delete", key, "rm_file", self.fs_path(key))
 
     async def remove_many(self, caller: Caller, keys: Sequence[str]) -> dict[str, Exception]:
         """Delete up to `delete_batch_chunk_size` objects in one request; return what failed.
@@ -197,14 +202,16 @@ class Location:
             TransportException: the request as a whole failed.
         """
         paths = {self.fs_path(key): key for key in keys}
-        failed = await self._try(caller, "delete", keys[0], "rm_files", list(paths))
+        failed = await self.attempt(caller, "delete", keys[0], "rm_files", list(paths))
         return {
             paths[path]: self._failure("delete", paths[path], error)
             for path, error in failed.items()
         }
 
-    async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[str]]:
-        """Yield the keys that start with `prefix`, some at a time, in no promised order.
+    async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[Info]]:
+        """Yield what is stored under keys that start with `prefix`, some at a time, in any order.
+
+        An info's `name` is the key.
 
         Raises:
             TransportException: the listing could not be finished.
@@ -214,19 +221,19 @@ class Location:
             more = True
             while more:
                 start = self._root + path_prefix
-                infos, token = await self._try(caller, "list", prefix, "list_page", start, token)
-                keys = (self._layout.key(info["name"][len(self._root) :]) for info in infos)
-                yield [key for key in keys if key.startswith(prefix)]
+                infos, token = await self.attempt(caller, "list", prefix, "list_page", start, token)
+                named = [{**info, "name": self.key(info["name"])} for info in infos]
+                yield [info for info in named if info["name"].startswith(prefix)]
                 more = token is not None
 
     async def _create(self, caller: Caller, action: str, key: str, *args: Any, mode: str) -> bool:  # noqa: ANN401
         try:
-            await self._try(caller, action, key, *args, mode=mode)
+            await self.attempt(caller, action, key, *args, mode=mode)
         except FileExistsError:
             return False
         return True
 
-    async def _try(
+    async def attempt(
         self,
         caller: Caller,
         action: str,
@@ -235,6 +242,13 @@ class Location:
         *args: Any,  # noqa: ANN401 - the driver's
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        """Call a method of the filesystem, and again where a dropped connection ended it.
+
+        Raises:
+            FileExistsError: as it comes.
+            TransportException: any other `OSError` as one of ours; `action` and `key` name what
+                was tried.
+        """
         attempt = 0
         while True:
             attempt += 1
@@ -310,7 +324,7 @@ class Location:
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that start with `prefix`. Raises as `pages` does."""
         for page in iterate(self.pages(blocking, prefix)):
-            yield from page
+            yield from (info["name"] for info in page)
 
     def close(self) -> None:
         """Close the connections. The next call makes new ones."""

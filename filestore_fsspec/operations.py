@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Locations = tuple["Location", ...]
-Page = list[str]
-"""Some of the keys of a listing."""
+Page = list[dict[str, Any]]
+"""Some of the infos of a listing, each under its key as `name`."""
 
 log = logging.getLogger("filestore_fsspec")
 
@@ -199,7 +199,7 @@ async def _locate(location: Location, caller: Caller, key: str) -> Located:
 async def list_merged(
     locations: Locations, caller: Caller, prefix: str, *, strict: bool
 ) -> AsyncIterator[Page]:
-    """Yield the keys of all locations, some at a time, each key once, first location first.
+    """Yield what all locations hold, some at a time, each key once, first location first.
 
     Raises:
         LocationUnavailable: a location could not be listed to its end (`strict=False`: logged).
@@ -208,8 +208,8 @@ async def list_merged(
     for location in locations:
         try:
             async for page in location.pages(caller, prefix):
-                fresh = [key for key in page if key not in seen]
-                seen.update(fresh)
+                fresh = [info for info in page if info["name"] not in seen]
+                seen.update(info["name"] for info in fresh)
                 yield fresh
         except TransportException as error:
             if strict:

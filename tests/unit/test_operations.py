@@ -49,8 +49,8 @@ class Said:
 
     holds = stat = say
 
-    async def pages(self, _caller: object, _prefix: str) -> AsyncIterator[list[str]]:
-        yield self.keys
+    async def pages(self, _caller: object, _prefix: str) -> AsyncIterator[Any]:
+        yield [{"name": key} for key in self.keys]
         await self.say()
 
 
@@ -194,7 +194,7 @@ def merged(*answers: Any, strict: bool = True) -> list[str]:
     for location, keys in zip(some, ("ab", "bc"), strict=False):
         location.keys = list(keys)
     pages = iterate(operations.list_merged(some, blocking, "", strict=strict))
-    return [key for page in pages for key in page]
+    return [info["name"] for page in pages for info in page]
 
 
 def test_listings_merge_each_key_once_first_location_first() -> None:

@@ -1,0 +1,131 @@
+"""A location's keys seen as folders, for filesystem users.
+
+In the sharded layout the folders `a`, `a/b`, `a/b/c` and `a/b/c/d` may hold keys of the root; they
+are folders only as far as they hold other keys too.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.errors import NotFound
+from filestore_fsspec.keys import parse_key
+
+if TYPE_CHECKING:
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.location import Location
+
+
+async def look(location: Location, caller: Caller, key: str) -> Info:
+    """Return the info of the file or folder `key`, under that name.
+
+    Raises:
+        NotFound: it is absent.
+        TransportException: the location could not say.
+    """
+    info = await location.stat(caller, key)
+    if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
+        await _children_among_shards(location, caller, key)
+    return {**info, "name": key}
+
+
+async def children(location: Location, caller: Caller, folder: str) -> list[Info]:
+    """Return what lies in a folder, each under its key; the root (``""``) is always there.
+
+    Raises:
+        NotFound: there is no such folder.
+        TransportException: the location could not say.
+    """
+    if folder and location.target.layout.may_hold_shards(folder):
+        return await _children_among_shards(location, caller, folder)
+    try:
+        infos = await location.attempt(
+            caller, "list", folder, "ls", _folder_path(location, folder), detail=True
+        )
+    except NotFound:
+        if folder:
+            raise
+        return []
+    found: list[Info] = []
+    for info in infos:
+        key = location.key(info["name"])
+        if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
+            found += await _below(location, caller, key, folder)
+        elif key != folder:
+            found.append({**info, "name": key})
+    return found
+
+
+async def make_folder(location: Location, caller: Caller, folder: str) -> None:
+    """Make a folder and those above it, where the backend has folders; it may be there.
+
+    Raises:
+        TransportException: the location failed.
+    """
+    path = _folder_path(location, folder)
+    await location.attempt(caller, "make the folder", folder, "makedirs", path, exist_ok=True)
+
+
+async def remove_folder(location: Location, caller: Caller, folder: str) -> None:
+    """Remove an empty folder; one that is absent is no error.
+
+    Raises:
+        TransportException: the location failed, or the folder is not empty.
+    """
+    with suppress(NotFound):
+        path = _folder_path(location, folder)
+        await location.attempt(caller, "remove the folder", folder, "rmdir", path)
+
+
+async def remove_tree(location: Location, caller: Caller, folder: str) -> None:
+    """Delete every key below a folder, and the folder.
+
+    Raises:
+        TransportException: the location failed.
+    """
+    if not location.target.layout.may_hold_shards(folder):
+        with suppress(NotFound):
+            path = _folder_path(location, folder)
+            await location.attempt(caller, "delete", folder, "rm", path, recursive=True)
+        return
+    async for page in location.pages(caller, f"{folder}/" if folder else ""):
+        for info in page:
+            await location.remove(caller, info["name"])
+
+
+def _folder_path(location: Location, folder: str) -> str:
+    root = location.target.root
+    return root + parse_key(folder) if folder else root.rstrip("/") or root
+
+
+async def _children_among_shards(location: Location, caller: Caller, folder: str) -> list[Info]:
+    found = await _below(location, caller, folder, folder)
+    if not found:
+        error = FileNotFoundError(errno.ENOENT, "no such folder", folder)
+        raise NotFound(f"{location}: no folder {folder!r}", error)
+    return found
+
+
+async def _below(location: Location, caller: Caller, start: str, folder: str) -> list[Info]:
+    """Return the children of `folder` that keys stored below the folder `start` make."""
+    found: dict[str, Info] = {}
+    above = f"{folder}/" if folder else ""
+    token: Any = None
+    prefix = f"{location.target.root}{start}/"
+    while True:
+        infos, token = await location.attempt(caller, "list", folder, "list_page", prefix, token)
+        for info in infos:
+            key = location.key(info["name"])
+            if not key.startswith(above):
+                continue
+            head, slash, _ = key[len(above) :].partition("/")
+            name = above + head
+            if slash:
+                found[name] = {"name": name, "type": "directory", "size": 0, "modified": None}
+            else:
+                found[name] = {**info, "name": name}
+        if token is None:
+            return list(found.values())
