@@ -26,6 +26,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\.")
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MAX_PORT = 65535
+_SECRET_OPTIONS = {"access_key", "client_secret", "private_key_pass"}
 _ENCODE = "percent-encode '/', '?', '#' and '%' in a user, a password or an option"
 
 
@@ -55,6 +56,21 @@ class StorageUrl:
         """`host[:port]`, an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
+
+    def reveal(self, *, secrets: bool = True) -> str:
+        """Return the whole URL as text, which `parse` reads back; or all but its secrets."""
+        user = quote(self.username, safe="")
+        if secrets and self.password:
+            user += f":{quote(self.password, safe='')}"
+        query = "&".join(
+            f"{name}={quote(value, safe='')}"
+            for name, value in self.options.items()
+            if secrets or name not in _SECRET_OPTIONS
+        )
+        return (
+            f"{self.scheme}://{user}{'@' if user else ''}{self.origin}/{quote(self.root)}"
+            f"{'?' if query else ''}{query}"
+        )
 
     def __str__(self) -> str:
         user = f"{quote(self.username, safe='')}@" if self.username else ""

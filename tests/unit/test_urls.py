@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import quote
 
@@ -81,6 +82,13 @@ def test_text_shows_the_user_and_no_secret() -> None:
     assert "hidden" not in repr(url)
 
 
+def test_a_url_is_printed_with_or_without_its_secrets() -> None:
+    text = "azure://h:1/box/a%20b?access_key=k%2By&account=dev"
+    assert parse(text).reveal() == text
+    assert parse(text).reveal(secrets=False) == "azure://h:1/box/a%20b?account=dev"
+    assert parse("sftp://u:p%40@h/").reveal(secrets=False) == "sftp://u@h/"
+
+
 def test_a_parsed_url_travels() -> None:
     url = parse("sftp://user:pw@host/root?name=x")
     assert pickle.loads(pickle.dumps(url)) == url  # noqa: S301 - our own
@@ -141,6 +149,9 @@ def test_whatever_is_percent_encoded_comes_back(
     )
     assert (url.username, url.password, url.root) == (user, password, root)
     assert url.options == {"o": value}
+    assert parse(url.reveal()) == url
+    public = parse(url.reveal(secrets=False))
+    assert public == replace(url, password="")
 
 
 @given(st.text())
