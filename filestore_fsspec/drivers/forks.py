@@ -1,16 +1,21 @@
-"""What a forked child does with its parent's connections: nothing."""
+"""Connections outlive neither their driver nor, in a forked child, their parent."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from typing import TYPE_CHECKING
-from weakref import WeakSet
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from fsspec.asyn import FSTimeoutError, sync_teardown
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Coroutine
 
-_loops: WeakSet[AbstractEventLoop] = WeakSet()
+_log = logging.getLogger(__name__)
+_loops: weakref.WeakSet[AbstractEventLoop] = weakref.WeakSet()
 
 
 def keep_from_children(loop: AbstractEventLoop) -> None:
@@ -35,3 +40,21 @@ def _let_go() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go)
+
+
+def close_after(
+    owner: object, loop: AbstractEventLoop, close: Callable[[], Coroutine[Any, Any, object]]
+) -> weakref.finalize[Any, Any]:
+    """Have `close` run in `loop` when `owner` is collected, in this process; it holds no owner."""
+    return weakref.finalize(owner, _close, os.getpid(), loop, close)
+
+
+def _close(
+    pid: int, loop: AbstractEventLoop, close: Callable[[], Coroutine[Any, Any, object]]
+) -> None:
+    if pid != os.getpid() or not loop.is_running():
+        return
+    try:
+        sync_teardown(loop, close, timeout=1)
+    except (RuntimeError, FSTimeoutError):
+        _log.debug("the connections end with the process")

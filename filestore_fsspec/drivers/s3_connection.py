@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
-import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from fsspec.asyn import FSTimeoutError, sync_teardown, sync_wrapper
+from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
 from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
-from filestore_fsspec.drivers.forks import keep_from_children
+from filestore_fsspec.drivers.forks import close_after, keep_from_children
 from filestore_fsspec.drivers.s3_client import client_context
 from filestore_fsspec.drivers.s3_errors import code_of, errors_of
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from weakref import finalize
 
 _log = logging.getLogger(__name__)
 
@@ -28,16 +28,6 @@ _READS = {"get_object", "head_object"}
 _WRITES = {"put_object", "create_multipart_upload"}
 _HOME_REGION = "us-east-1"
 _BATCH = 1000
-
-
-def _disconnect(pid: int, loop: asyncio.AbstractEventLoop, context: Any) -> None:  # noqa: ANN401
-    """Close what nobody closed; in a forked child the connections are the parent's."""
-    if pid != os.getpid() or not loop.is_running():
-        return
-    try:
-        sync_teardown(loop, context.__aexit__, None, None, None, timeout=1)
-    except (RuntimeError, FSTimeoutError):
-        _log.debug("the connections end with the process")
 
 
 class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has no types
@@ -79,7 +69,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self._context: AbstractAsyncContextManager[Any] | None = None
-        self._finalizer: weakref.finalize[Any, Any] | None = None
+        self._finalizer: finalize[Any, Any] | None = None
         self._honours_conditions: bool | None = None
         self._probe_lock = asyncio.Lock()
 
@@ -127,7 +117,8 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         self._context, self._s3 = context, client
         keep_from_children(asyncio.get_running_loop())
         if not self.asynchronous:
-            self._finalizer = weakref.finalize(self, _disconnect, os.getpid(), self.loop, context)
+            leave = partial(context.__aexit__, None, None, None)
+            self._finalizer = close_after(self, self.loop, leave)
 
     async def _close(self) -> None:
         context, self._context, self._s3 = self._context, None, None

@@ -1,0 +1,88 @@
+"""What Azure and its SDK say, as the builtin that fits."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientError, ClientSSLError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from filestore_fsspec.drivers.base import absent, already_there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REFUSED = {"InvalidAuthenticationInfo", "NoAuthenticationInformation", "PublicAccessNotPermitted"}
+_THERE = {"BlobAlreadyExists", "ContainerAlreadyExists"}
+_PASSING = {
+    "ContainerBeingDeleted",
+    "InternalError",
+    "InvalidBlockList",  # another writer's commit threw our blocks away
+    "OperationTimedOut",
+    "ServerBusy",
+}
+_UNAUTHORIZED = {401, 403}
+_NOT_FOUND, _PRECONDITION_FAILED, _TIMEOUT, _TOO_MANY = 404, 412, 408, 429
+_SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
+
+
+def code_of(error: BaseException) -> str:
+    """Return Azure's own code for the failure behind `error` (`BlobNotFound`), or nothing."""
+    cause = error if isinstance(error, AzureError) else error.__cause__
+    response = getattr(cause, "response", None)
+    code = getattr(cause, "error_code", None) or (
+        response and response.headers.get("x-ms-error-code")
+    )
+    return str(getattr(code, "value", code) or "")
+
+
+def server_said(  # noqa: PLR0911 - a table would hide the order
+    status: int, code: str, path: str
+) -> OSError:
+    """Return the builtin that fits an answer of the server."""
+    text = f"HTTP status {status}" + (f", {code}" if code else "")
+    if code in _REFUSED or status in _UNAUTHORIZED:
+        return PermissionError(errno.EACCES, text, path)
+    if code in _PASSING or status in {_TIMEOUT, _TOO_MANY}:
+        return ConnectionError(errno.EIO, text, path)
+    if status == _NOT_FOUND:
+        return absent(path)
+    if code in _THERE:
+        return already_there(path)
+    if status == _PRECONDITION_FAILED:
+        return OSError(errno.EBUSY, "the object was changed while it was read", path)
+    if status == _NOT_IMPLEMENTED:
+        return OSError(errno.ENOSYS, text, path)
+    if status >= _SERVER_ERROR:
+        return ConnectionError(errno.EIO, text, path)
+    return OSError(errno.EINVAL, text, path)
+
+
+def client_said(error: Exception, path: str) -> OSError:
+    """Return the builtin that fits what went wrong without an answer of the server."""
+    text = str(error) or "the server was silent for too long"
+    if isinstance(error, ClientAuthenticationError):
+        # The key is no base64, or there is no token to be had.
+        return PermissionError(errno.EACCES, f"{type(error).__name__}: {text}", path)
+    if isinstance(getattr(error, "inner_exception", error), ClientSSLError):
+        text = (
+            "the server's certificate is not trusted (ca_bundle names another authority, "
+            f"verify=false turns the check off): {text}"
+        )
+    # No TimeoutError: fsspec raises its own in the place of one, without our message.
+    return ConnectionError(errno.EIO, text, path)
+
+
+@contextmanager
+def errors_of(path: str) -> Iterator[None]:
+    """Raise what the SDK and aiohttp raise inside as the builtin that fits, `path` named."""
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.status_code is None:
+            raise client_said(error, path) from error
+        raise server_said(error.status_code, code_of(error), path) from error
+    except (AzureError, ClientError, TimeoutError) as error:
+        raise client_said(error, path) from error

@@ -1,0 +1,80 @@
+"""The HTTP transport and the credentials of one Azure location."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, Literal
+
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import (
+    ClientSecretCredential,
+    DefaultAzureCredential,
+    WorkloadIdentityCredential,
+)
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+Trust = ssl.SSLContext | Literal[False]
+
+_MAX_CONNECTIONS = 128
+
+
+class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, mypy sees Any
+    """azure-core's own transport, with our certificates and pool, usable again after `close`."""
+
+    session: ClientSession | None
+
+    def __init__(self, trust: Trust, connect_timeout: float, read_timeout: float) -> None:
+        super().__init__(connection_timeout=connect_timeout, read_timeout=read_timeout)
+        self._trust = trust
+
+    async def open(self) -> None:
+        """Make the session, in the event loop that uses it."""
+        if self.session is None:
+            self.session = ClientSession(
+                connector=TCPConnector(ssl=self._trust, limit=_MAX_CONNECTIONS),
+                trust_env=True,
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,
+            )
+        await super().open()
+
+
+def trust_of(verify: bool, ca_bundle: str | None, *, public: bool = False) -> Trust:  # noqa: FBT001 - a driver's option
+    """Return whom to trust: the usual authorities, or those in `ca_bundle`; `public`: both."""
+    if not verify:
+        return False
+    context = ssl.create_default_context(cafile=ca_bundle)
+    if public and ca_bundle is not None:
+        context.load_default_certs()
+    return context
+
+
+def key_credential(account_name: str, account_key: str) -> AzureNamedKeyCredential:
+    """Return the credential of an account's key."""
+    return AzureNamedKeyCredential(account_name, account_key)
+
+
+def token_credential(
+    tenant_id: str | None,
+    client_id: str | None,
+    client_secret: str | None,
+    transport: AzureTransport,
+    *,
+    use_default: bool,
+) -> AsyncTokenCredential | None:
+    """Return what fetches tokens, or None where there is nothing to fetch them with.
+
+    The authority is AZURE_AUTHORITY_HOST's, or the public one.
+    """
+    options: dict[str, Any] = {"transport": transport, "retry_total": 0}
+    if use_default:
+        if tenant_id and client_id and not client_secret:
+            return WorkloadIdentityCredential(tenant_id=tenant_id, client_id=client_id, **options)
+        return DefaultAzureCredential(**options)
+    if tenant_id and client_id and client_secret:
+        return ClientSecretCredential(tenant_id, client_id, client_secret, **options)
+    return None
