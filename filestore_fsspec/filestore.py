@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, wait
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.filesystem import FileStoreFileSystem
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located, Locations
     from filestore_fsspec.spool import Content
@@ -48,6 +50,14 @@ class FileStore(Store):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @cached_property
+    def fs(self) -> FileStoreFileSystem:
+        """The same locations as an fsspec filesystem."""
+        # Imported here: most stores are never used as one.
+        from filestore_fsspec.filesystem import FileStoreFileSystem  # noqa: PLC0415
+
+        return FileStoreFileSystem.of(self)
 
     def close(self) -> None:
         """Close the connections to every location. The next call makes new ones."""

@@ -52,6 +52,10 @@ async def children(location: Location, caller: Caller, folder: str) -> list[Info
     found: list[Info] = []
     for info in infos:
         key = location.key(info["name"])
+        if key == folder and info["type"] != "directory":
+            # Most filesystems list a file as if it were a folder with itself in it.
+            error = NotADirectoryError(errno.ENOTDIR, "not a folder", folder)
+            raise NotFound(f"{location}: no folder {folder!r}", error)
         if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
             found += await _below(location, caller, key, folder)
         elif key != folder:

@@ -217,6 +217,39 @@ async def list_merged(
             log.warning("%s", error)
 
 
+async def merge_children(
+    locations: Locations,
+    caller: Caller,
+    ask: Callable[[Location], Coroutine[Any, Any, Page]],
+    what: str,
+    *,
+    strict: bool,
+) -> Page | None:
+    """Return what lies in a folder at any location, or None if none has the folder.
+
+    Of the same name the first location's is taken, but a file goes before a folder, as in a read.
+
+    Raises:
+        LocationUnavailable: a location could not say (`strict=False`: logged).
+    """
+    outcomes = await caller.each(ask(location) for location in locations)
+    unknown = {
+        location: error
+        for location, error in _failures(locations, outcomes).items()
+        if not isinstance(error, NotFound)
+    }
+    if unknown and strict:
+        raise _unavailable(what, unknown)
+    for error in unknown.values():
+        log.warning("%s", error)
+    folders = [outcome for outcome in outcomes if isinstance(outcome, list)]
+    merged: Page = [info for folder in folders for info in folder]
+    # The last of a name stays in a dict, so the ones that win go in last.
+    merged.sort(key=lambda info: bool(info["type"] == "directory"))
+    found = {info["name"]: info for info in reversed(merged)}
+    return [found[name] for name in sorted(found)] if folders else None
+
+
 def _value(outcome: T | Exception) -> T:
     if isinstance(outcome, Exception):
         raise outcome

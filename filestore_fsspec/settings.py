@@ -55,6 +55,23 @@ def find_sources(etc: Path = Path("/etc")) -> list[object]:
     return [f"file://{quote(str(data.absolute() / 'filestore_fsspec'))}"]
 
 
+def find_store(name: str) -> list[object]:
+    """Return the locations under `filestore.stores.{name}` in the file `FILESTORE_CONFIG` names.
+
+    Raises:
+        InvalidURL: there is no such file, or no such list in it.
+    """
+    path = Settings().filestore_config
+    stores = _member(_load(path), "stores") if path is not None else None
+    found = stores.get(name) if isinstance(stores, dict) else None
+    if not isinstance(found, list):
+        raise InvalidURL(
+            f"no store is called {name!r}: it is looked for in fsspec's configuration "
+            "(filestore, stores) and under filestore.stores in the file FILESTORE_CONFIG names"
+        )
+    return found
+
+
 def parse_urls(text: str) -> list[object]:
     """Return the URLs in `text`: a JSON list, or separated by white space.
 
@@ -96,6 +113,10 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
 
 
 def _storage_in(config: Any) -> list[object]:  # noqa: ANN401
-    filestore = config.get("filestore") if isinstance(config, dict) else None
-    storage = filestore.get("storage") if isinstance(filestore, dict) else None
+    storage = _member(config, "storage")
     return storage if isinstance(storage, list) else []
+
+
+def _member(config: Any, name: str) -> Any:  # noqa: ANN401
+    filestore = config.get("filestore") if isinstance(config, dict) else None
+    return filestore.get(name) if isinstance(filestore, dict) else None

@@ -115,7 +115,7 @@ class Store:
         except NotFound:
             return None
         except LocationUnavailable as error:
-            self._unless_strict(error)
+            self.unless_strict(error)
             return None
         return content
 
@@ -133,7 +133,7 @@ class Store:
         try:
             return await find(select(self.locations, location), caller, path)
         except LocationUnavailable as error:
-            self._unless_strict(error)
+            self.unless_strict(error)
             return []
 
     async def _put(
@@ -187,16 +187,17 @@ class Store:
                 targets, caller, lambda each: each.remove(caller, path), f"delete {path!r}"
             )
         except (TransportException, PartialWrite) as error:
-            self._unless_strict(error)
+            self.unless_strict(error)
 
     async def _delete_batch(self, targets: Locations, paths: Sequence[str]) -> None:
         what = f"delete {len(paths)} keys"
         try:
             await delete_each(targets, awaitable, lambda each: delete_many(each, paths), what)
         except (TransportException, PartialWrite) as error:
-            self._unless_strict(error)
+            self.unless_strict(error)
 
-    def _unless_strict(self, error: FileStoreException) -> None:
+    def unless_strict(self, error: FileStoreException) -> None:
+        """Raise `error`, or log it where the predecessor's answers are wanted."""
         if self.strict:
             raise error
         log.warning("%s", error)

@@ -23,6 +23,7 @@ coroutines named with a leading underscore:
 from __future__ import annotations
 
 import errno
+import shutil
 from asyncio import get_running_loop
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -35,6 +36,8 @@ from filestore_fsspec.keys import is_temporary
 if TYPE_CHECKING:
     from asyncio import Timeout
     from collections.abc import AsyncIterator, Iterable, Sequence
+
+_COPY_BYTES = 2**20
 
 Info = dict[str, Any]
 Page = tuple[list[Info], Any]
@@ -83,6 +86,24 @@ class Driver:
             except OSError as error:
                 failed[path] = error
         return failed
+
+    def stage(self, lpath: str, path: str, mode: str) -> Any:  # noqa: ANN401 - a file of fsspec's
+        """Take a local file in under no name; `show` gives it `path`, its `discard` drops it."""
+        with open(lpath, "rb") as content:  # noqa: PTH123 - paths are text here
+            file = self.open(  # type: ignore[attr-defined]  # the filesystem's
+                path, "xb" if mode == "create" else "wb", autocommit=False
+            )
+            try:
+                shutil.copyfileobj(content, file, _COPY_BYTES)
+                file.close()
+            except BaseException:
+                file.discard()
+                raise
+        return file
+
+    def show(self, file: Any) -> None:  # noqa: ANN401
+        """Give what `stage` took in its name."""
+        file.commit()
 
     def close(self) -> None:
         """Close the connections. The driver may be used again: it connects anew."""
