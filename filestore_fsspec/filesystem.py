@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
-from fsspec.core import get_compression
+from fsspec.core import get_compression, has_magic
 
 from filestore_fsspec.bridge import awaitable, blocking, on_io_loop, run
 from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
@@ -225,6 +225,16 @@ class FileStoreFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has 
         size = os.path.getsize(lpath)
         callback.set_size(size)
         callback.absolute_update(size)
+
+    async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **kwargs: Any) -> Any:
+        if recursive and _is_top_level(rpath) and os.path.isdir(lpath):
+            lpath = f"{lpath}/{self._strip_protocol(rpath)}"
+        return await super()._get(rpath, lpath, recursive, **kwargs)
+
+    async def _copy(self, path1: Any, path2: Any, recursive: bool = False, **kwargs: Any) -> Any:
+        if recursive and _is_top_level(path1) and await self._isdir(path2):
+            path2 = f"{path2}/{self._strip_protocol(path1)}"
+        return await super()._copy(path1, path2, recursive, **kwargs)
 
     def info(self, path: str, **kwargs: Any) -> Info:
         return run(self._look(blocking, path, **kwargs))
@@ -565,6 +575,17 @@ def _sources(
     if store is None:
         return find_sources()
     return (stores or {}).get(store) or find_store(store)
+
+
+def _is_top_level(path: object) -> bool:
+    """Tell whether `path` is a folder of the root that fsspec would not place in another.
+
+    fsspec 2026.9 takes the part before the last `/` of what it copies for its parent; with none
+    there, the folder's content goes where the folder should.
+    """
+    if not isinstance(path, str) or path.endswith("/") or has_magic(path):
+        return False
+    return "/" not in FileStoreFileSystem._strip_protocol(path)  # noqa: SLF001 - same file
 
 
 def _raise_unless_absent(error: OSError) -> None:
