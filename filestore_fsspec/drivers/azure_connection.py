@@ -130,7 +130,9 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
     def _connect(self) -> AsyncPipeline[Any, Any]:
         timeouts = (self.connect_timeout, self.read_timeout)
         with errors_of(self.account_url):
-            transport = AzureTransport(trust_of(self.verify, self.ca_bundle), *timeouts)
+            transport = AzureTransport(
+                trust_of(self.verify, self.ca_bundle), timeouts, self.account_url
+            )
             credential: Any = self.credential or self._make_credential(timeouts)
             self._service = BlobServiceClient(
                 self.account_url, credential=credential, transport=transport, retry_total=0
@@ -155,7 +157,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
     def _make_credential(self, timeouts: tuple[float, float]) -> Any:  # noqa: ANN401 - of many kinds
         if self.account_key is not None:
             return key_credential(self.account_name, self.account_key)
-        transport = AzureTransport(trust_of(self.verify, self.ca_bundle, public=True), *timeouts)
+        transport = AzureTransport(trust_of(self.verify, self.ca_bundle, public=True), timeouts)
         try:
             return token_credential(
                 self.tenant_id,

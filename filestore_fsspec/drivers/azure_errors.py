@@ -81,8 +81,10 @@ def errors_of(path: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        if error.status_code is None:
-            raise client_said(error, path) from error
+        if error.status_code is None or (
+            isinstance(error, ClientAuthenticationError) and not code_of(error)
+        ):
+            raise client_said(error, path) from error  # the token authority's words, or the SDK's
         raise server_said(error.status_code, code_of(error), path) from error
     except (AzureError, ClientError, TimeoutError) as error:
         raise client_said(error, path) from error

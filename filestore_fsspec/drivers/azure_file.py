@@ -45,7 +45,7 @@ class AzureDriverFile(WholeFile, AbstractBufferedFile):  # type: ignore[misc]  #
             self.fs.pipe_file(self.path, content, mode=self._mode)
             return False
         if content:
-            self._blocks.append(sync(self.fs.loop, self.fs.stage, self.path, content))
+            self._blocks.append(sync(self.fs.loop, self.fs.send_block, self.path, content))
         self.buffer = io.BytesIO()
         if final and self.autocommit:
             self.commit()
@@ -53,7 +53,7 @@ class AzureDriverFile(WholeFile, AbstractBufferedFile):  # type: ignore[misc]  #
 
     def commit(self) -> None:
         """Make what was written visible."""
-        sync(self.fs.loop, self.fs.commit, self.path, self._blocks, self._mode)
+        sync(self.fs.loop, self.fs.commit_blocks, self.path, self._blocks, self._mode)
 
     def discard(self) -> None:
         """Throw away what was written."""

@@ -109,10 +109,10 @@ class AzureListing(AzureConnection):
     async def holds_something(self, folder: str) -> bool:
         """Tell whether anything lies in a folder or container, with one request."""
         container, key, _ = self.split_path(folder)
-        return bool((await self._page(container, f"{key}/" if key else "", None, size=1))[0])
+        return bool((await self._page(container, f"{key}/" if key else "", None, 1))[0])
 
     async def _page(
-        self, container: str, prefix: str, token: str | None, *, size: int = _PAGE
+        self, container: str, prefix: str, token: str | None, size: int
     ) -> tuple[list[BlobProperties], str | None]:
         with errors_of(container):
             client = self.service_client.get_container_client(container)
@@ -129,7 +129,7 @@ class AzureListing(AzureConnection):
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - Azure's own
         container, key, _ = self.split_path(prefix)
         try:
-            blobs, token = await self._page(container, key, token)
+            blobs, token = await self._page(container, key, token, _PAGE)
         except FileNotFoundError:
             return [], None
         files = [

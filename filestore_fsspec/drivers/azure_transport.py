@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from azure.core.credentials import AzureNamedKeyCredential
@@ -27,20 +29,30 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
 
     session: ClientSession | None
 
-    def __init__(self, trust: Trust, connect_timeout: float, read_timeout: float) -> None:
-        super().__init__(connection_timeout=connect_timeout, read_timeout=read_timeout)
+    def __init__(self, trust: Trust, timeouts: tuple[float, float], url: str | None = None) -> None:
+        """`timeouts` are connect and read, in seconds; `url` is the one server to be asked."""
+        super().__init__(connection_timeout=timeouts[0], read_timeout=timeouts[1])
         self._trust = trust
+        self._url = url
 
     async def open(self) -> None:
         """Make the session, in the event loop that uses it."""
         if self.session is None:
             self.session = ClientSession(
                 connector=TCPConnector(ssl=self._trust, limit=_MAX_CONNECTIONS),
-                trust_env=True,
+                # aiohttp looks the proxy up for each request, in a thread.
+                proxy=self._url and _proxy_for(self._url),
+                trust_env=self._url is None,
                 cookie_jar=DummyCookieJar(),
                 auto_decompress=False,
             )
         await super().open()
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a server."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def trust_of(verify: bool, ca_bundle: str | None, *, public: bool = False) -> Trust:  # noqa: FBT001 - a driver's option

@@ -47,20 +47,20 @@ class AzureWriting(PieceWriter, AzureListing):
         blocks: dict[int, str] = {}
 
         async def send(number: int, piece: bytes) -> None:
-            blocks[number] = await self.stage(path, piece)
+            blocks[number] = await self.send_block(path, piece)
             callback.relative_update(len(piece))
 
         await send_pieces(pieces, length, send)
-        await self.commit(path, [blocks[number] for number in sorted(blocks)], mode)
+        await self.commit_blocks(path, [blocks[number] for number in sorted(blocks)], mode)
 
-    async def stage(self, path: str, piece: bytes) -> str:
+    async def send_block(self, path: str, piece: bytes) -> str:
         """Send one block and return its id."""
         # The SDK's ids have this length too; the ids of one blob must all have the same.
         block = b64encode(secrets.token_hex(16).encode()).decode()
         await self.write(path, query=f"?comp=block&blockid={quote(block, safe='')}", content=piece)
         return block
 
-    async def commit(self, path: str, blocks: Sequence[str], mode: str) -> None:
+    async def commit_blocks(self, path: str, blocks: Sequence[str], mode: str) -> None:
         """Make a blob of blocks that were sent."""
         listed = "".join(f"<Latest>{block}</Latest>" for block in blocks)
         content = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'

@@ -17,7 +17,7 @@ PORT, CERTIFICATE, KEY, TOKEN, CLIENT, SECRET = sys.argv[1:]
 class Authority(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's own name
+    def do_POST(self) -> None:
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         if asked.get("client_id") == [CLIENT] and asked.get("client_secret") == [SECRET]:
             self._say(200, {"token_type": "Bearer", "expires_in": 3600, "access_token": TOKEN})
