@@ -188,26 +188,29 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
     async def _probe(self, bucket: str, key: str) -> bool:
         probe = {"Bucket": bucket, "Key": key}
         try:
-            try:
-                await self._request("put_object", **probe, IfNoneMatch="*")
-            except FileNotFoundError:
-                await self._make_bucket(bucket)
-                await self._request("put_object", **probe, IfNoneMatch="*")
-            await self._request("put_object", **probe, IfNoneMatch="*")
-        except FileExistsError:
-            return True
+            await self._create_probe(probe)
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise
+            return False
+        try:
+            await self._request("put_object", **probe, IfNoneMatch="*")
+        except FileExistsError:
+            return True
         finally:
             await self._remove_probe(probe)
         return False
 
+    async def _create_probe(self, probe: dict[str, str]) -> None:
+        try:
+            await self._request("put_object", **probe, IfNoneMatch="*")
+        except FileNotFoundError:
+            await self._make_bucket(probe["Bucket"])
+            await self._request("put_object", **probe, IfNoneMatch="*")
+
     async def _remove_probe(self, probe: dict[str, str]) -> None:
         try:
             await self._request("delete_object", **probe)
-        except FileNotFoundError:
-            return  # the bucket could not be made either
         except PermissionError:
             _log.warning("%(Bucket)s: no right to remove the empty %(Key)s", probe)
 
