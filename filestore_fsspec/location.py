@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import ssl
 import threading
 import weakref
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.bridge import blocking, iterate, run
 from filestore_fsspec.drivers import load_driver
+from filestore_fsspec.drivers.base import Untrusted
 from filestore_fsspec.errors import (
     LocationUnavailable,
     NotFound,
@@ -257,7 +257,7 @@ class Location:
             except FileExistsError:
                 raise
             except ConnectionError as error:
-                if attempt >= self.attempts or isinstance(error.__cause__, ssl.SSLError):
+                if attempt >= self.attempts or isinstance(error, Untrusted):
                     raise self._failure(action, key, error) from error
             except OSError as error:
                 raise self._failure(action, key, error) from error

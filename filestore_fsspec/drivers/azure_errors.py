@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError, ClientSSLError
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestTimeoutError,
+    ServiceResponseTimeoutError,
+)
 
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.base import Untrusted, absent, already_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +77,9 @@ def client_said(error: Exception, path: str) -> OSError:
             "the server's certificate is not trusted (ca_bundle names another authority, "
             f"verify=false turns the check off): {text}"
         )
-    # No TimeoutError: fsspec raises its own in the place of one, without our message.
+        return Untrusted(errno.EIO, text, path)
+    if isinstance(error, ServiceRequestTimeoutError | ServiceResponseTimeoutError | TimeoutError):
+        return TimeoutError(errno.ETIMEDOUT, text, path)
     return ConnectionError(errno.EIO, text, path)
 
 

@@ -6,8 +6,9 @@ coroutines named with a leading underscore:
 - Absent means absent: `FileNotFoundError` is raised, and `isfile` is False, only when the server
   said that the object is not there (or is a folder). Whatever else went wrong is raised as the
   builtin that fits, the driver's own exception as its `__cause__`: `PermissionError` for refused
-  credentials and rights, `ConnectionError` or `TimeoutError` for what another attempt may mend,
-  any other `OSError` for the rest. No other exception type leaves a driver.
+  credentials and rights, `ConnectionError` for what another attempt may mend, `Untrusted` for a
+  certificate or host key, `TimeoutError` for a server that was silent for too long, any other
+  `OSError` for the rest. No other exception type leaves a driver.
 - `cat_file(path, start, end)`, `get_file`, `isfile`, `pipe_file`, `put_file` and `rm_file` take
   one trip where the protocol allows it. `info` gives `name`, `size` (bytes, None if unknown),
   `type` (`file` or `directory`) and `modified` (an aware datetime, or None).
@@ -138,6 +139,10 @@ class AsyncDriver(Driver):
 
     def close(self) -> None:  # noqa: D102 - see above
         sync(self.loop, self._close)  # type: ignore[attr-defined]
+
+
+class Untrusted(ConnectionError):
+    """The server's certificate or host key is not trusted: another attempt would not mend that."""
 
 
 def absent(path: str) -> FileNotFoundError:

@@ -19,7 +19,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from fsspec.implementations.http import HTTPFileSystem
 from yarl import URL
 
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.base import Untrusted, absent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -178,7 +178,7 @@ def fitting_errors(path: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
-        raise ConnectionError(
+        raise Untrusted(
             f"{path}: the server's certificate is not trusted ({error.certificate_error}); "
             "ca_bundle=... names the authority to trust, verify=false turns the check off"
         ) from error

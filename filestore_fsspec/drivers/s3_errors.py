@@ -10,16 +10,18 @@ from aiohttp import ClientError as HTTPError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    ReadTimeoutError,
     SSLError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.base import Untrusted, absent, already_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,8 +105,10 @@ def client_said(error: Exception, path: str) -> OSError:
             "the server's certificate is not trusted (ca_bundle names another authority, "
             f"verify=false turns the check off): {text}"
         )
+        return Untrusted(errno.EIO, text, path)
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
+        return TimeoutError(errno.ETIMEDOUT, text, path)
     if isinstance(error, _UNREACHABLE):
-        # No TimeoutError: fsspec raises its own in the place of one, without our message.
         return ConnectionError(errno.EIO, text, path)
     return OSError(errno.EINVAL, f"{type(error).__name__}: {text}", path)
 

@@ -10,6 +10,8 @@ from typing import Any
 import asyncssh
 
 # asyncssh prefers chacha20; AES-GCM moves twice the bytes a second. "^" keeps the others behind it.
+from filestore_fsspec.drivers.base import Untrusted
+
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 
@@ -112,7 +114,7 @@ async def connect(login: Login) -> tuple[asyncssh.SSHClientConnection, asyncssh.
         raise PermissionError(errno.EACCES, message) from error
     except asyncssh.HostKeyNotVerifiable as error:
         known_hosts = login.known_hosts or "~/.ssh/known_hosts"
-        raise ConnectionError(
+        raise Untrusted(
             f"{login}: its host key is not in {known_hosts}; add it there, "
             "or turn the check off with validate_host=false"
         ) from error
