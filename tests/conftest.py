@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.services.ftp",
     "tests.services.http",
     "tests.services.local",
+    "tests.services.memory",
     "tests.services.s3",
     "tests.services.sftp",
 ]

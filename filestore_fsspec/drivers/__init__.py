@@ -17,6 +17,7 @@ DRIVERS = {
     "file": "filestore_fsspec.drivers.local:LocalDriver",
     "ftp": "filestore_fsspec.drivers.ftp:FTPDriver",
     "http": "filestore_fsspec.drivers.http:HTTPDriver",
+    "memory": "filestore_fsspec.drivers.memory:MemoryDriver",
     "s3": "filestore_fsspec.drivers.s3:S3Driver",
     "sftp": "filestore_fsspec.drivers.sftp:SFTPDriver",
 }

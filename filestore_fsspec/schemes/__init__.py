@@ -30,6 +30,7 @@ SCHEMES = {
     "ftps": Scheme("ftp", default_port=990),
     "http": Scheme("http", default_port=80),
     "https": Scheme("http", default_port=443),
+    "memory": Scheme("memory"),
     "s3": Scheme("s3"),
     "sftp": Scheme("sftp", default_port=22),
 }

@@ -61,6 +61,10 @@ class TestTwoFiles(AbstractSuite):
     services = ("file_service", "file_service")
 
 
+class TestMemoryAndFile(AbstractSuite):
+    services = ("memory_service", "file_service")
+
+
 class TestFileAndS3(AbstractSuite):
     services = ("file_service", "s3_moto")
 

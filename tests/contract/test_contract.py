@@ -16,6 +16,13 @@ class TestFile(FileStoreContract):
     services = ("file_service",)
 
 
+class TestMemory(FileStoreContract):
+    services = ("memory_service",)
+    has_folders = False
+    # The test's processes are new ones, with a memory of their own.
+    test_parent_and_child_of_a_fork_both_go_on = None  # type: ignore[assignment]
+
+
 class TestFTP(FileStoreContract):
     services = ("ftp_plain",)
     creates_atomically = False  # FTP has no rename that refuses to overwrite

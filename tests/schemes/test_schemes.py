@@ -99,6 +99,8 @@ def target_of(url_text: str) -> Target:
         ("file://localhost/a?follow_symlinks=false", "file", "/a/", {"follow_symlinks": False}),
         ("file://./a", "file", f"{Path.cwd()}/a/", {}),
         ("file:///", "file", "/", {}),
+        ("memory://name/a/b", "memory", "/name/a/b/", {}),
+        ("memory://name", "memory", "/name/", {}),
     ],
 )
 def test_translate(url_text: str, protocol: str, root: str, storage_options: Any) -> None:
@@ -110,7 +112,7 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
 @pytest.mark.parametrize(
     ("url_text", "words"),
     [
-        ("gopher://h", ["unknown scheme 'gopher'", "azure, file, ftp, ftps, http, https, s3"]),
+        ("gopher://h", ["unknown scheme 'gopher'", "file, ftp, ftps, http, https, memory, s3"]),
         ("sftps://h", ["did you mean 'sftp'"]),
         ("ftp:///a", ["host is missing"]),
         ("http:///a", ["host is missing"]),
@@ -119,6 +121,9 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
         ("azure:///a", ["host is missing"]),
         ("file://server/a", ["file:///a"]),
         ("file://u:p@localhost/a", ["no user and password"]),
+        ("memory:///a", ["host is missing"]),
+        ("memory://h:1/a", ["no port", "memory://name/root"]),
+        ("memory://u:p@h/a", ["no user and password"]),
         ("sftp://h/a?privat_key=x", ["did you mean 'private_key'", "known_hosts"]),
         ("ftp://h/a?pki=x", ["unknown option 'pki'", "use_tls"]),
         ("ftp://h/a?use_tls=maybe", ["'use_tls' takes true or false"]),
@@ -153,6 +158,7 @@ def example(scheme: str) -> str:
     return {
         "azure": "azure://acc.blob.core.windows.net/box/a",
         "file": "file:///a",
+        "memory": "memory://h/a",
         "s3": "s3://k:hidden@h/a?s3_bucket=bkt",
     }.get(scheme, f"{scheme}://u:hidden@h/a")
 
@@ -165,14 +171,14 @@ def test_every_scheme_takes_the_common_options(scheme: str) -> None:
         f"{url_text}{joint}read_only=true&name=mine&layout=flat&connect_timeout=1.5&read_timeout=2"
     )
     assert (target.read_only, target.name, target.layout.name) == (True, "mine", "flat")
-    if scheme != "file":
+    if scheme not in ("file", "memory"):
         assert target.storage_options["connect_timeout"] == 1.5
         assert target.storage_options["read_timeout"] == 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_layouts_by_default(scheme: str) -> None:
-    expected = "verbatim" if scheme in ("s3", "azure") else "sharded"
+    expected = "verbatim" if scheme in ("s3", "azure", "memory") else "sharded"
     assert target_of(example(scheme)).layout.name == expected
 
 
