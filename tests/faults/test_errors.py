@@ -8,17 +8,17 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from filestore_fsspec import FileStore, LocationUnavailable, PermissionDenied
-from tests.services.common import HOST, PASSWORD, Certificates, Service, free_port
+from tests.services.common import HOST, PASSWORD, Certificates, FolderRaw, Service, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.services.sftp import SFTPKeys
 
@@ -163,11 +163,11 @@ def unreachable(scheme: str, port: int) -> Service:
     return Service(
         scheme,
         port,
-        raw=None,
+        raw=FolderRaw(Path()),
         username=username,
         host=HOST,
         base="box/",
-        options=SCHEMES[scheme],  # type: ignore[arg-type]
+        options=SCHEMES[scheme],
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from filestore_fsspec import FileStore, ReadOnly, loader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.services.common import Service
     from tests.services.sftp import SFTPKeys
 

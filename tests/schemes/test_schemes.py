@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.schemes import SCHEMES, translate
-from filestore_fsspec.schemes.base import Target
 from filestore_fsspec.urls import parse
+
+if TYPE_CHECKING:
+    from filestore_fsspec.schemes.base import Target
 
 
 def target_of(url_text: str) -> Target:
@@ -141,8 +143,7 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
         ("azure://acc.blob.core.windows.net/box?client_secret=s", ["needs 'tenant_id'"]),
         ("azure://acc.blob.core.windows.net/box?tenant_id=t", ["need 'client_secret'"]),
         (
-            "azure://acc.blob.core.windows.net/b?access_key=k&tenant_id=t&client_id=c"
-            "&client_secret=s",
+            "azure://acc.blob.core.windows.net/b?access_key=k&tenant_id=t&client_id=c&client_secret=s",
             ["not both"],
         ),
     ],

@@ -40,9 +40,7 @@ def test_an_awaitable_call_awaits_or_leaves_the_loop_to_a_thread() -> None:
     assert wait(awaitable.call(SyncFileSystem(), "name", "a"))[1] != threading.current_thread().name
 
 
-@pytest.mark.parametrize(
-    ("step", "caller"), [(run, blocking), (run, threaded), (wait, awaitable)]
-)
+@pytest.mark.parametrize(("step", "caller"), [(run, blocking), (run, threaded), (wait, awaitable)])
 def test_each_returns_every_outcome_in_order(step: Any, caller: Any) -> None:
     error = ValueError("b")
     calls = (caller.call(SyncFileSystem(), "name", "a"), fail(error))

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from filestore_fsspec import InvalidURL, loader
 from filestore_fsspec.settings import find_sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "hidden"
 YAML = """
