@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 from adlfs import AzureBlobFileSystem
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.core.pipeline import AsyncPipeline
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
 from azure.core.pipeline.transport import HttpRequest
@@ -194,6 +194,8 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
                 if answer.status >= HTTPStatus.BAD_REQUEST:
                     await answer.read()
                     raise _refusal(answer)
+                if "x-ms-request-id" not in answer.headers:
+                    raise ServiceResponseError(f"HTTP status {answer.status}, which is not Azure's")
                 yield answer
             finally:
                 answer.release()
@@ -251,7 +253,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
         )
         with errors_of(container):
             response = (await pipeline.run(request)).http_response
-            if response.status_code >= HTTPStatus.BAD_REQUEST:
+            if response.status_code != HTTPStatus.ACCEPTED:
                 raise _refusal(response.internal_response)
             answers = [part async for part in response.parts()]
         return [(one.status_code, one.headers.get("x-ms-error-code", "")) for one in answers]

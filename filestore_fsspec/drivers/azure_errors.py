@@ -53,6 +53,9 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
         return PermissionError(errno.EACCES, text, path)
     if code in _PASSING or status in {_TIMEOUT, _TOO_MANY}:
         return ConnectionError(errno.EIO, text, path)
+    if status == _NOT_FOUND and not code:
+        # Azure always says what is not there: this is a gateway's answer, or another server's.
+        return ConnectionError(errno.EIO, f"{text}, which is not Azure's", path)
     if status == _NOT_FOUND:
         return absent(path)
     if code in _THERE:

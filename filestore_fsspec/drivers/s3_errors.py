@@ -40,7 +40,9 @@ _REFUSED = {
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
 }
-_ABSENT = {"NoSuchBucket", "NoSuchKey", "NotFound", "404"}
+_NO_WORDS = "404"
+"""botocore's code for a 404 without a body that it can read, as answers to HEAD are."""
+_HEADS = {"HeadBucket", "HeadObject"}
 _PASSING = {
     "ConditionalRequestConflict",
     "InternalError",
@@ -80,7 +82,10 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = error.response.get("Error", {}).get("Message") or f"HTTP status {status}"
     text = f"{code}: {message}"
-    if code in _ABSENT or (status == _NOT_FOUND and code not in _PASSING):
+    if code == _NO_WORDS and error.operation_name not in _HEADS:
+        # S3 always says what is not there: this is a gateway's answer, or another server's.
+        return ConnectionError(errno.EIO, f"{text}, which is not S3's", path)
+    if status == _NOT_FOUND and code not in _PASSING:
         return absent(path)
     if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)

@@ -489,6 +489,54 @@ def test_a_mute_server_is_given_up(azure_http: Service, mute_port: int, size: in
         assert time.monotonic() - begin < 4
 
 
+def answering(answer: bytes) -> Iterator[int]:
+    """Yield a port where each connection gets `answer` and is closed."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):  # the listener's end
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(2**16)
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"404 Not Found\r\nContent-Length: 6\r\n\r\n<html>",
+        b"302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+        b"503 Busy\r\nContent-Length: 0\r\n\r\n",
+        b"200 OK\r\nContent-Length: 100\r\n\r\ncut off",
+        b"nonsense\r\n\r\n",
+    ],
+)
+def test_a_gateway_says_nothing_about_objects(
+    azure_http: Service, answer: bytes, tmp_path: Path
+) -> None:
+    for port in answering(b"HTTP/1.1 " + answer):
+        with closing(
+            driver_of(azure_http, account_url=f"http://{HOST}:{port}/{ACCOUNT}")
+        ) as driver:
+            calls: tuple[Callable[[], object], ...] = (
+                lambda: driver.cat_file("box/a"),
+                lambda: driver.get_file("box/a", str(tmp_path / "a")),
+                lambda: driver.pipe_file("box/a", b"content"),
+                lambda: driver.list_page("box/"),
+            )
+            for call in calls:
+                with pytest.raises(ConnectionError):
+                    call()
+            assert not (tmp_path / "a").exists()
+
+
 def test_an_unreachable_server(azure_http: Service) -> None:
     url = f"http://{HOST}:{free_port()}/{ACCOUNT}"
     with closing(driver_of(azure_http, account_url=url)) as driver:
