@@ -18,6 +18,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import get_compression, has_magic
 
+from filestore_fsspec.arguments import OneForEqualLocations, shown
 from filestore_fsspec.bridge import awaitable, blocking, on_io_loop, run
 from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
 from filestore_fsspec.files import AwaitedFile, ReadFile, TextFile, WriteFile, compressed, publish
@@ -34,7 +35,6 @@ from filestore_fsspec.operations import (
 )
 from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
-from filestore_fsspec.urls import parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -49,16 +49,7 @@ _TEXT_OPTIONS = ("encoding", "errors", "newline")
 _WRITE_MODES = ("wb", "xb", "ab", "r+b")
 
 
-class _UrlText(str):
-    """A location's URL, whose `repr` shows no secret: a task graph's text may hold it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(parse(str(self)).reveal(secrets=False))
-
-
-class FileStoreFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
+class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[misc]  # fsspec has no types
     """Several locations as one filesystem: near is the first, far the last.
 
     Reading takes the first location that has a file; writing goes to all that may be written, and
@@ -136,10 +127,7 @@ class FileStoreFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has 
     def storage_options(self, options: dict[str, Any]) -> None:
         kept = {name: value for name, value in options.items() if name != "stores"}
         if kept.get("locations"):
-            kept["locations"] = [
-                _UrlText(source) if isinstance(source, str) else source
-                for source in kept["locations"]
-            ]
+            kept["locations"] = [shown(source) for source in kept["locations"]]
         self._storage_options = kept
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
@@ -568,8 +556,6 @@ def _sources(
 ) -> Sequence[object]:
     if locations is not None and store is not None:
         raise InvalidURL("give 'locations' or the name of a 'store', not both")
-    if isinstance(locations, str):
-        return [locations]
     if locations is not None:
         return locations
     if store is None:
