@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from filestore_fsspec.bridge import awaitable, on_io_loop
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
+
+from filestore_fsspec.bridge import awaitable, on_io_loop, start
 from filestore_fsspec.operations import list_merged, locate_each, select
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
     from types import TracebackType
 
     from filestore_fsspec.location import Location
-    from filestore_fsspec.operations import Located, Page
+    from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
     from filestore_fsspec.store import LocalPath
+
+T = TypeVar("T")
 
 
 class AsyncFileStore(Store):
@@ -56,7 +60,7 @@ class AsyncFileStore(Store):
         return await on_io_loop(self._download(awaitable, path, dest, location))
 
     async def put(
-        self, path: str, content: Content, location: str = "all", *, force: bool = False
+        self, path: str, content: Content, location: str = "all", force: bool = False
     ) -> list[Location]:
         """Store `content` under `path`; return the locations written."""
         targets = self._writable(location, f"put {path!r}")
@@ -70,7 +74,6 @@ class AsyncFileStore(Store):
         src: LocalPath,
         dest: str,
         location: str = "all",
-        *,
         force: bool = False,
         verify: bool = False,
     ) -> list[Location]:
@@ -84,22 +87,66 @@ class AsyncFileStore(Store):
         self,
         tuples: Iterable[tuple[LocalPath, str]],
         location: str = "all",
-        *,
         force: bool = False,
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
     ) -> list[tuple[str, str, str]]:
         """Store many local files, `(src, dest)` each; return `(src, dest, error)` of failures."""
         targets = self._writable(location, "upload a batch")
-        return await on_io_loop(self._upload_batch(targets, tuples, force=force))
+        bulk = self._bulk(targets, at_once, callback)
+        return await on_io_loop(self._upload_batch(targets, tuples, force, bulk))
+
+    async def download_batch(
+        self,
+        tuples: Iterable[tuple[str, LocalPath]],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> list[tuple[str, str, str]]:
+        """Bring many keys, `(path, dest)` each; return `(path, dest, error)` of failures."""
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return await on_io_loop(self._download_batch(tuples, location, bulk))
+
+    def get_many(
+        self,
+        paths: Iterable[str],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> AsyncIterator[bytes | None]:
+        """Yield what `get` returns for each of `paths`, in their order, many read at once."""
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return _iterate(self._many(lambda path: self._get(awaitable, path, location), paths, bulk))
+
+    def exists_many(
+        self,
+        paths: Iterable[str],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> AsyncIterator[list[Location]]:
+        """Yield what `exists` returns for each of `paths`, in their order; like `get_many`."""
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return _iterate(
+            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
+        )
 
     async def delete(self, path: str, location: str = "all") -> None:
         """Delete `path` from the selected locations; what is absent is no error."""
         targets = self._writable(location, f"delete {path!r}")
         await on_io_loop(self._delete(awaitable, targets, path))
 
-    async def delete_batch(self, paths: Iterable[str], location: str = "all") -> None:
+    async def delete_batch(
+        self, paths: Iterable[str], location: str = "all", *, at_once: int | None = None
+    ) -> None:
         """Delete many keys, as many in a request as a location takes."""
         targets, keys = self._writable(location, "delete a batch"), list(paths)
-        await on_io_loop(self._delete_batch(targets, keys))
+        bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
+        await on_io_loop(self._delete_batch(targets, keys, bulk.at_once))
 
     async def locate(self, path: str) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why."""
@@ -108,11 +155,19 @@ class AsyncFileStore(Store):
     async def list(self, prefix: str = "", location: str = "all") -> AsyncIterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first."""
         selected = select(self.locations, location)
-        pages = list_merged(selected, awaitable, prefix, strict=self.strict)
+        async for info in _iterate(list_merged(selected, awaitable, prefix, strict=self.strict)):
+            yield info["name"]
 
-        async def next_page() -> Page | None:
-            return await anext(pages, None)
 
+async def _iterate(pages: AsyncGenerator[list[T], None]) -> AsyncIterator[T]:
+    """Yield the items of pages that are made on the I/O loop; end their making if not exhausted."""
+
+    async def next_page() -> list[T] | None:
+        return await anext(pages, None)
+
+    try:
         while (page := await on_io_loop(next_page())) is not None:
-            for info in page:
-                yield info["name"]
+            for item in page:
+                yield item
+    finally:
+        start(pages.aclose())

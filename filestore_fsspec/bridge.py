@@ -120,6 +120,11 @@ def wait(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def start(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Have a coroutine run on the I/O loop, without waiting: for what ends in any thread."""
+    asyncio.run_coroutine_threadsafe(coroutine, get_loop())
+
+
 async def on_io_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine on the I/O loop, from whichever loop is running."""
     loop = get_loop()

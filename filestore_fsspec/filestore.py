@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from filestore_fsspec.bridge import awaitable, blocking, iterate, run, wait
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
+
+from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
 from filestore_fsspec.operations import list_merged, locate_each, select
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
     from types import TracebackType
 
     from filestore_fsspec.bridge import Caller
@@ -94,7 +96,7 @@ class FileStore(Store):
         return run(self._download(blocking, path, dest, location))
 
     def put(
-        self, path: str, content: Content, location: str = "all", *, force: bool = False
+        self, path: str, content: Content, location: str = "all", force: bool = False
     ) -> list[Location]:
         """Store `content` under `path`; return the locations written.
 
@@ -118,7 +120,6 @@ class FileStore(Store):
         src: LocalPath,
         dest: str,
         location: str = "all",
-        *,
         force: bool = False,
         verify: bool = False,
     ) -> list[Location]:
@@ -141,18 +142,80 @@ class FileStore(Store):
         self,
         tuples: Iterable[tuple[LocalPath, str]],
         location: str = "all",
-        *,
         force: bool = False,
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
     ) -> list[tuple[str, str, str]]:
         """Store many local files, given as `(src, dest)`; return `(src, dest, error)` of failures.
 
         Every pair is tried. `tuples` may be a generator: pairs are taken as they are needed.
 
+        Args:
+            tuples: the pairs.
+            location: where to.
+            force: whether what is there is overwritten.
+            at_once: how many are under way at a time; the locations' own number by default.
+            callback: fsspec's, told of each pair that is done.
+
         Raises:
             ReadOnly, ValueError: no selected location may be written, or there is none.
         """
         targets = self._writable(location, "upload a batch")
-        return wait(self._upload_batch(targets, tuples, force=force))
+        bulk = self._bulk(targets, at_once, callback)
+        return wait(self._upload_batch(targets, tuples, force, bulk))
+
+    def download_batch(
+        self,
+        tuples: Iterable[tuple[str, LocalPath]],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> list[tuple[str, str, str]]:
+        """Bring many keys, given as `(path, dest)`; return `(path, dest, error)` of failures.
+
+        Arguments as in `upload_batch`.
+
+        Raises:
+            ValueError: `location` or `at_once` cannot be used.
+        """
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return wait(self._download_batch(tuples, location, bulk))
+
+    def get_many(
+        self,
+        paths: Iterable[str],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> Iterator[bytes | None]:
+        """Yield what `get` returns for each of `paths`, in their order, many read at once.
+
+        `paths` may be a generator; memory holds the contents of `at_once` keys. Arguments as in
+        `upload_batch`.
+
+        Raises:
+            LocationUnavailable, InvalidKey: as in `get`, for the first path that fails.
+            ValueError: `location` or `at_once` cannot be used.
+        """
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return _iterate(self._many(lambda path: self._get(awaitable, path, location), paths, bulk))
+
+    def exists_many(
+        self,
+        paths: Iterable[str],
+        location: str = "any",
+        *,
+        at_once: int | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+    ) -> Iterator[list[Location]]:
+        """Yield what `exists` returns for each of `paths`, in their order; else like `get_many`."""
+        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        return _iterate(
+            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
+        )
 
     def delete(self, path: str, location: str = "all") -> None:
         """Delete `path` from the selected locations; what is absent is no error.
@@ -166,10 +229,13 @@ class FileStore(Store):
         targets = self._writable(location, f"delete {path!r}")
         _spread(targets, lambda caller: self._delete(caller, targets, path))
 
-    def delete_batch(self, paths: Iterable[str], location: str = "all") -> None:
+    def delete_batch(
+        self, paths: Iterable[str], location: str = "all", *, at_once: int | None = None
+    ) -> None:
         """Delete many keys, as many in a request as a location takes. Raises as `delete` does."""
         targets, keys = self._writable(location, "delete a batch"), list(paths)
-        wait(self._delete_batch(targets, keys))
+        bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
+        wait(self._delete_batch(targets, keys, bulk.at_once))
 
     def locate(self, path: str) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why.
@@ -189,6 +255,20 @@ class FileStore(Store):
         selected = select(self.locations, location)
         pages = iterate(list_merged(selected, blocking, prefix, strict=self.strict))
         return (info["name"] for page in pages for info in page)
+
+
+def _iterate(pages: AsyncGenerator[list[T], None]) -> Iterator[T]:
+    """Yield the items of pages that are made on the I/O loop; end their making if not exhausted."""
+
+    async def next_page() -> list[T] | None:
+        return await anext(pages, None)
+
+    try:
+        while (page := wait(next_page())) is not None:
+            yield from page
+    finally:
+        # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
+        start(pages.aclose())
 
 
 def _spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:

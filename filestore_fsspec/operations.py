@@ -21,7 +21,7 @@ from filestore_fsspec.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
     from datetime import datetime
 
     from filestore_fsspec.bridge import Caller
@@ -198,7 +198,7 @@ async def _locate(location: Location, caller: Caller, key: str) -> Located:
 
 async def list_merged(
     locations: Locations, caller: Caller, prefix: str, *, strict: bool
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield what all locations hold, some at a time, each key once, first location first.
 
     Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from filestore_fsspec.bridge import awaitable
-from filestore_fsspec.bulk import delete_many, for_each
+from filestore_fsspec.bulk import delete_many, for_each, in_order
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     FileStoreException,
@@ -31,11 +31,30 @@ from filestore_fsspec.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Sequence,
+    )
+
+    from fsspec.callbacks import Callback
 
     from filestore_fsspec.bridge import Caller
 
 LocalPath = str | os.PathLike[str]
+T = TypeVar("T")
+
+
+class Bulk(NamedTuple):
+    """How a bulk operation is carried out."""
+
+    at_once: int
+    """How many keys are under way at a time."""
+    callback: Callback
+    """Told of each key that is done."""
 
 
 class Store:
@@ -103,6 +122,11 @@ class Store:
         """Return how many keys one request deletes at every location."""
         return min(location.delete_batch_chunk_size() for location in self.locations)
 
+    def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
+        if at_once is not None and at_once < 1:
+            raise ValueError("at_once is a whole number from 1, or None for the default")
+        return Bulk(at_once or max(each.fs.at_once for each in locations), callback)
+
     def _writable(self, location: str, action: str) -> Locations:
         return select_writable(self.locations, location, action)
 
@@ -166,20 +190,53 @@ class Store:
 
         return await write_each(targets, caller, send, f"upload {dest!r}", self.min_copies)
 
-    async def _upload_batch(
-        self, targets: Locations, tuples: Iterable[tuple[LocalPath, str]], *, force: bool
+    async def _batch(
+        self,
+        pairs: Iterable[tuple[LocalPath, LocalPath]],
+        move: Callable[[str, str], Awaitable[object]],
+        bulk: Bulk,
     ) -> list[tuple[str, str, str]]:
+        """Await `move` on every pair, and return those that failed with the error's text."""
         failed: list[tuple[str, str, str]] = []
 
-        async def upload(pair: tuple[LocalPath, str]) -> None:
-            src, dest = pair
+        async def try_to_move(pair: tuple[LocalPath, LocalPath]) -> None:
+            source, dest = os.fspath(pair[0]), os.fspath(pair[1])
             try:
-                await self._upload(awaitable, targets, src, dest, force=force)
+                await move(source, dest)
             except (FileStoreException, OSError) as error:
-                failed.append((os.fspath(src), dest, str(error)))
+                failed.append((source, dest, str(error)))
+            bulk.callback.relative_update()
 
-        await for_each(tuples, upload)
+        await for_each(pairs, try_to_move, bulk.at_once)
         return failed
+
+    async def _upload_batch(
+        self,
+        targets: Locations,
+        tuples: Iterable[tuple[LocalPath, str]],
+        force: bool,  # noqa: FBT001 - handed through
+        bulk: Bulk,
+    ) -> list[tuple[str, str, str]]:
+        return await self._batch(
+            tuples,
+            lambda src, dest: self._upload(awaitable, targets, src, dest, force=force),
+            bulk,
+        )
+
+    async def _download_batch(
+        self, tuples: Iterable[tuple[str, LocalPath]], location: str, bulk: Bulk
+    ) -> list[tuple[str, str, str]]:
+        return await self._batch(
+            tuples, lambda path, dest: self._download(awaitable, path, dest, location), bulk
+        )
+
+    async def _many(
+        self, ask: Callable[[str], Coroutine[Any, Any, T]], paths: Iterable[str], bulk: Bulk
+    ) -> AsyncGenerator[list[T], None]:
+        """Yield the answers for `paths` in their order, as many at a time as are ready."""
+        async for ready in in_order(paths, ask, bulk.at_once):
+            bulk.callback.relative_update(len(ready))
+            yield ready
 
     async def _delete(self, caller: Caller, targets: Locations, path: str) -> None:
         try:
@@ -189,10 +246,12 @@ class Store:
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
-    async def _delete_batch(self, targets: Locations, paths: Sequence[str]) -> None:
+    async def _delete_batch(self, targets: Locations, paths: Sequence[str], at_once: int) -> None:
         what = f"delete {len(paths)} keys"
         try:
-            await delete_each(targets, awaitable, lambda each: delete_many(each, paths), what)
+            await delete_each(
+                targets, awaitable, lambda each: delete_many(each, paths, at_once), what
+            )
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 

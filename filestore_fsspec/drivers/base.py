@@ -51,6 +51,8 @@ class Driver:
 
     delete_batch_chunk_size: ClassVar[int] = 1
     """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
+    at_once: ClassVar[int] = 16
+    """How many calls a bulk operation has under way unless it is told otherwise."""
     max_threads: ClassVar[int] = 8
     """How many threads run sync methods for callers that await them."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from fsspec.callbacks import Callback
 
 from filestore_fsspec import (
     AsyncFileStore,
@@ -213,6 +214,37 @@ class ReadingContract:
             check=False,
         )
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "child: 40\nparent: 40\n")
+
+    def test_many_are_read_in_their_order(
+        self, store: FileStore, fill: Any, tmp_path: Path
+    ) -> None:
+        for number in range(30):
+            fill(f"many/{number}", b"%d" % number)
+        paths = [f"many/{number % 40}" for number in range(200)]
+        expected = [b"%d" % (n % 40) if n % 40 < 30 else None for n in range(200)]
+        callback = Callback()
+        assert list(store.get_many(iter(paths), callback=callback)) == expected
+        assert callback.value == 200
+        assert [bool(found) for found in store.exists_many(paths, at_once=3)] == [
+            content is not None for content in expected
+        ]
+        failed = store.download_batch((path, tmp_path / path) for path in paths[:40])
+        assert sorted(path for path, _, _ in failed) == sorted(paths[30:40])
+        assert (tmp_path / "many/29").read_bytes() == b"29"
+        few = store.get_many(paths)
+        assert next(few) == b"0"
+        with pytest.raises(InvalidKey):
+            list(store.get_many(["../x"]))
+
+        async def read() -> list[bytes | None]:
+            async with AsyncFileStore(*[location.url for location in store.locations]) as other:
+                failed = await other.download_batch([("many/1", tmp_path / "again")])
+                assert failed == []
+                assert [bool(found) async for found in other.exists_many(paths[:2])] == [True] * 2
+                return [content async for content in other.get_many(paths)]
+
+        assert asyncio.run(read()) == expected
+        assert (tmp_path / "again").read_bytes() == b"1"
 
     def test_awaited_reading(self, urls: list[str], fill: Any, tmp_path: Path) -> None:
         fill("a", b"x")
@@ -446,15 +478,16 @@ class FileStoreContract(ListingContract):
         assert store.get("a/b") == b"x"
 
     def test_eight_threads_share_a_store(self, store: FileStore) -> None:
-        def work(number: int) -> bool:
+        def work(number: int) -> list[bool]:
             key, content = f"t/{number}", b"%d," % number * 400
             store.put(key, content)
-            seen = store.get(key) == content and bool(store.exists(key))
+            seen = [store.get(key) == content, bool(store.exists(key))]
             store.delete(key)
-            return seen and store.get(key) is None
+            return [*seen, store.get(key) is None]
 
         with ThreadPoolExecutor(8) as threads:
-            assert all(threads.map(work, range(400)))  # five operations each
+            answers = list(threads.map(work, range(400)))  # five operations each
+        assert {number: each for number, each in enumerate(answers) if not all(each)} == {}
         assert list(store.list()) == []
 
     def test_open_writes_nothing_until_it_is_closed(self, store: FileStore) -> None:

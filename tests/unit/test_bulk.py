@@ -1,0 +1,80 @@
+"""Many at once: in order, bounded, ended with what fails."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from filestore_fsspec.bridge import wait
+from filestore_fsspec.bulk import for_each, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Work:
+    """Counts what is under way; the even ones take longer."""
+
+    def __init__(self, fails_at: int = -1) -> None:
+        self.fails_at = fails_at
+        self.now = self.most = self.ended = 0
+
+    async def __call__(self, item: int) -> int:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            for _ in range(3 if item % 2 else 10):
+                await asyncio.sleep(0)
+            if item == self.fails_at:
+                raise ValueError("stop")
+        finally:
+            self.now -= 1
+        self.ended += 1
+        return item
+
+
+def taken(items: int, seen: list[int]) -> Iterator[int]:
+    for item in range(items):
+        seen.append(item)
+        yield item
+
+
+async def collect(work: Any, items: Any, at_once: int) -> list[int]:
+    return [result async for ready in in_order(items, work, at_once) for result in ready]
+
+
+def test_results_come_in_the_items_order() -> None:
+    work = Work()
+    assert wait(collect(work, range(100), 7)) == list(range(100))
+    assert work.most == 7
+
+
+def test_every_item_is_worked_on() -> None:
+    work = Work()
+    wait(for_each(range(100), work, 7))
+    assert (work.ended, work.most, work.now) == (100, 7, 0)
+
+
+def test_items_are_taken_as_they_are_needed() -> None:
+    seen: list[int] = []
+
+    async def first() -> list[int]:
+        results = in_order(taken(1000, seen), Work(), 5)
+        try:
+            return await anext(results)
+        finally:
+            await results.aclose()
+
+    assert wait(first())[0] == 0
+    assert len(seen) <= 10
+
+
+@pytest.mark.parametrize("run_all", [collect, lambda work, items, n: for_each(items, work, n)])
+def test_a_failure_ends_the_rest(run_all: Any) -> None:
+    work = Work(fails_at=30)
+    with pytest.raises(ValueError, match="stop"):
+        wait(run_all(work, range(1000), 5))
+    assert work.now == 0
+    assert work.ended < 50
