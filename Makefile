@@ -10,7 +10,7 @@ demo: .venv/ready  ## two local locations: store, lose the near copy, read from 
 	$(BIN)/python -m tests.demo
 
 test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose
