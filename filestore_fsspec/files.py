@@ -16,6 +16,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from fsspec import AbstractFileSystem
 from fsspec.compression import compr
 
 from filestore_fsspec.bridge import blocking, run, threaded
@@ -23,6 +24,7 @@ from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
     NotFound,
+    PartialWrite,
     TransportException,
 )
 from filestore_fsspec.operations import read_first, write_each
@@ -52,11 +54,35 @@ class ReadFile(io.BufferedReader):
         super().__init__(self._source, _BUFFER_BYTES)
         self.path = self.full_name = path
         self.size = self._source.size
+        # The same whichever location answers: the block cache compares it with the last time's.
+        self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
 
     @property
     def location(self) -> Location:
         """The location that answers now."""
         return self._source.location
+
+    @property
+    def cache(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """What fsspec's block cache puts between this file and its location; None is nothing."""
+        return self._source.cache
+
+    @cache.setter
+    def cache(self, cache: Any) -> None:  # noqa: ANN401
+        self._source.cache = cache
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._source.closed
+
+    @closed.setter
+    def closed(self, _closed: bool) -> None:
+        """Do nothing: the block cache says so of a file that it has closed."""
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to before `end`, as the block cache asks for them."""
+        return self._source.fetch(start, end)
 
 
 class _Source(io.RawIOBase):
@@ -64,6 +90,7 @@ class _Source(io.RawIOBase):
         self._locations, self._path, self._options = locations, path, options
         self.location, self._file = self._open(locations)
         self.size = _size(self._file)
+        self.cache: Any = None
         self._position = 0
         self._last = (0, b"")
 
@@ -104,7 +131,24 @@ class _Source(io.RawIOBase):
             parts.append(part)
         return b"".join(parts)
 
+    def fetch(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to before `end`, past the cache; stay where we are."""
+        cache, position = self.cache, self._position
+        self.cache, self._position = None, start
+        try:
+            parts = []
+            while part := self._read(end - self._position):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            self.cache, self._position = cache, position
+
     def _read(self, size: int) -> bytes:
+        if self.cache is not None:
+            end = min(self._position + size, self.size)
+            content: bytes = self.cache._fetch(self._position, end)  # noqa: SLF001 - fsspec's way
+            self._position += len(content)
+            return content
         while True:
             try:
                 if self._file.tell() != self._position:
@@ -173,8 +217,9 @@ class WriteFile(io.BufferedRandom):
             content: what is there already, for modes `ab` and `r+b`.
             autocommit: whether closing commits; else `commit` or `discard` is to be called.
         """
-        handle, self._temporary = tempfile.mkstemp(prefix="filestore-")
+        handle, temporary = tempfile.mkstemp(prefix="filestore-")
         super().__init__(io.FileIO(handle, "r+"), _BUFFER_BYTES)
+        self._temporary: str | None = temporary
         self.path = self.full_name = path
         self._publish = publish
         self._autocommit = autocommit
@@ -194,11 +239,13 @@ class WriteFile(io.BufferedRandom):
             self.commit()
 
     def commit(self) -> None:
-        """Publish the closed file."""
-        try:
-            self._publish(self._temporary)
-        finally:
-            self._remove()
+        """Close, and publish what was written unless it was discarded."""
+        super().close()
+        if self._temporary is not None:
+            try:
+                self._publish(self._temporary)
+            finally:
+                self._remove()
 
     def discard(self) -> None:
         """Drop what was written."""
@@ -206,8 +253,9 @@ class WriteFile(io.BufferedRandom):
         self._remove()
 
     def _remove(self) -> None:
-        with suppress(FileNotFoundError):
+        if self._temporary is not None:
             os.unlink(self._temporary)  # noqa: PTH108 - mkstemp gives text
+            self._temporary = None
 
     def _body_raised(self) -> bool:
         """Tell whether a `with` that ends on an exception closes this file.
@@ -321,7 +369,7 @@ def publish(
     Raises:
         FileExistsError: `mode` is `create`, and a location has it.
         TransportException: the only location failed.
-        PartialWrite: one of several failed; nothing was written unless `written` says so.
+        PartialWrite: one of several failed; `written` names those that show it all the same.
     """
     staged: dict[Location, Any] = {}
     what = f"write {path!r}"
@@ -333,11 +381,18 @@ def publish(
         return True
 
     async def show(location: Location) -> bool:
-        await location.attempt(blocking, "write", path, "show", staged.pop(location))
+        await location.attempt(blocking, "write", path, "show", staged[location])
+        del staged[location]
         return True
 
     try:
-        taken = run(write_each(locations, threaded, stage, what, min_copies))
+        try:
+            taken = run(write_each(locations, threaded, stage, what, min_copies))
+        except PartialWrite as error:
+            # What took it in shows nothing of it.
+            reasons = "; ".join(map(str, error.failed.values()))
+            message = f"{what}: done at none; failed: {reasons}"
+            raise PartialWrite(message, (), error.failed) from error.__cause__
         return run(write_each(tuple(taken), threaded, show, what, min_copies))
     finally:
         for file in staged.values():

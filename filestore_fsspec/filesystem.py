@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from fsspec.asyn import AsyncFileSystem
+from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import get_compression, has_magic
 
@@ -314,10 +314,16 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         return dict(sorted(found.items()))
 
     async def _walk(
-        self, path: str, maxdepth: int | None = None, on_error: Any = "omit", **kwargs: Any
+        self,
+        path: str,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        **kwargs: Any,
     ) -> AsyncIterator[Any]:
         # fsspec omits a folder whose listing failed, so that the walk comes out short.
-        async for step in super()._walk(path, maxdepth, on_error=_raise_unless_absent, **kwargs):
+        tell = _raise_unless_absent if on_error == "omit" else on_error
+        async for step in super()._walk(path, maxdepth, topdown, on_error=tell, **kwargs):
             yield step
 
     # Writing
@@ -432,9 +438,33 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
                 None, f"make the folder {key!r}", lambda each: make_folder(each, awaitable, key)
             )
 
+    def mv(
+        self,
+        path1: str,
+        path2: str,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # fsspec copies, then deletes: what stays where it is, or moves into itself, would be lost.
+        source, dest = self._strip_protocol(path1), self._strip_protocol(path2)
+        if isinstance(source, str) and not has_magic(source):
+            if dest == source or (dest == self._parent(source) and self.isdir(dest)):
+                return
+            if recursive and f"{dest}/".startswith(f"{source}/"):
+                raise ValueError(f"cannot move {source!r} into itself")
+        super().mv(path1, path2, recursive, maxdepth, **kwargs)
+
+    def rmdir(self, path: str) -> None:
+        # fsspec has no mirror for it: its own does nothing.
+        sync(self.loop, self._rmdir, path)
+
     async def _rmdir(self, path: str) -> None:
         key = self._strip_protocol(path)
-        if await self._ls(key):
+        infos = await self._ls(key)
+        if any(info["name"] == key for info in infos):
+            raise NotADirectoryError(f"cannot remove the folder {key!r}: it is a file")
+        if infos:
             raise OSError(f"cannot remove the folder {key!r}: it is not empty")
         await self._each(
             None, f"remove the folder {key!r}", lambda each: remove_folder(each, awaitable, key)
@@ -512,6 +542,8 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
                 content.close()
         if mode == "r+b":
             file.seek(0)
+            if not autocommit:
+                self.transaction.files.append(file)  # fsspec takes the mode for one that reads
         return file
 
     async def open_async(self, path: str, mode: str = "rb", **kwargs: Any) -> AwaitedFile:
