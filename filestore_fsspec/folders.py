@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.errors import NotFound
-from filestore_fsspec.keys import parse_key
+from filestore_fsspec.keys import is_temporary, parse_key
 
 if TYPE_CHECKING:
     from filestore_fsspec.bridge import Caller
@@ -26,7 +26,16 @@ async def look(location: Location, caller: Caller, key: str) -> Info:
         NotFound: it is absent.
         TransportException: the location could not say.
     """
-    info = await location.stat(caller, key)
+    try:
+        info = await location.stat(caller, key)
+    except NotFound:
+        path = _folder_path(location, key)
+        if path == location.fs_path(key):
+            raise
+        # A sharded key is looked for in its shard; a folder of that name is not there.
+        info = await location.attempt(caller, "look for", key, "info", path)
+        if info["type"] != "directory":
+            raise
     if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
         await _children_among_shards(location, caller, key)
     return {**info, "name": key}
@@ -51,6 +60,8 @@ async def children(location: Location, caller: Caller, folder: str) -> list[Info
         return []
     found: list[Info] = []
     for info in infos:
+        if is_temporary(info["name"]):
+            continue
         key = location.key(info["name"])
         if key == folder and info["type"] != "directory":
             # Most filesystems list a file as if it were a folder with itself in it.
@@ -76,9 +87,13 @@ async def make_folder(location: Location, caller: Caller, folder: str) -> None:
 async def remove_folder(location: Location, caller: Caller, folder: str) -> None:
     """Remove an empty folder; one that is absent is no error.
 
+    What was a folder of shards, or still is, stays: it is none of the keys'.
+
     Raises:
         TransportException: the location failed, or the folder is not empty.
     """
+    if location.target.layout.may_hold_shards(folder):
+        return
     with suppress(NotFound):
         path = _folder_path(location, folder)
         await location.attempt(caller, "remove the folder", folder, "rmdir", path)

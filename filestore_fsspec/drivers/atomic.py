@@ -99,8 +99,12 @@ def open_atomic(path: str, mode: str, *, autocommit: bool = True) -> AtomicFile:
 
     Raises:
         FileExistsError: here or when it is closed, in mode `create`.
+        IsADirectoryError: a folder is in the way.
     """
     _refuse_existing(path, mode)
+    if os.path.isdir(path):
+        # Said before anything is written, here or elsewhere, not when the name is to be taken.
+        raise _in_the_way(path)
     temporary = temporary_path(path)
     return AtomicFile(_open_new(temporary), temporary, path, mode, autocommit=autocommit)
 
