@@ -478,6 +478,9 @@ class FileStoreContract(ListingContract):
         assert store.get("a/b") == b"x"
 
     def test_eight_threads_share_a_store(self, store: FileStore) -> None:
+        # rclone removes a folder with its last file, and says 404 meanwhile to who looks in it.
+        store.put("t/kept", b"")
+
         def work(number: int) -> list[bool]:
             key, content = f"t/{number}", b"%d," % number * 400
             store.put(key, content)
@@ -488,7 +491,7 @@ class FileStoreContract(ListingContract):
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(work, range(400)))  # five operations each
         assert {number: each for number, each in enumerate(answers) if not all(each)} == {}
-        assert list(store.list()) == []
+        assert list(store.list()) == ["t/kept"]
 
     def test_open_writes_nothing_until_it_is_closed(self, store: FileStore) -> None:
         location = store.locations[-1]
