@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 DRIVERS = {
     "azure": "filestore_fsspec.drivers.azure:AzureDriver",
+    "azure+obstore": "filestore_fsspec.drivers.obstore.azure:AzureObstoreDriver",
     "file": "filestore_fsspec.drivers.local:LocalDriver",
     "ftp": "filestore_fsspec.drivers.ftp:FTPDriver",
     "http": "filestore_fsspec.drivers.http:HTTPDriver",
+    "http+obstore": "filestore_fsspec.drivers.obstore.http:HTTPObstoreDriver",
     "memory": "filestore_fsspec.drivers.memory:MemoryDriver",
     "s3": "filestore_fsspec.drivers.s3:S3Driver",
+    "s3+obstore": "filestore_fsspec.drivers.obstore.s3:S3ObstoreDriver",
     "sftp": "filestore_fsspec.drivers.sftp:SFTPDriver",
 }
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
     from azure.core.credentials_async import AsyncTokenCredential
 
-_TOKEN_SCOPE = "https://storage.azure.com/.default"  # noqa: S105 - names a right, holds none
+TOKEN_SCOPE = "https://storage.azure.com/.default"  # noqa: S105 - names a right, holds none
 _SMALL_BODY_BYTES = 64 * 2**10
 _UNKEEPABLE = re.compile(r"[\\\x00-\x1f\x7f]")
 
@@ -85,6 +85,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
         self.version_aware = False
         self._service: Any = None
         self._pipeline: AsyncPipeline[Any, Any] | None = None
+        self._signer: Any = None
         self._auth: list[Any] = []
         self._owned: tuple[Any, ...] = ()
         self._finalizer: finalize[Any, Any] | None = None
@@ -137,9 +138,10 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
             self._service = BlobServiceClient(
                 self.account_url, credential=credential, transport=transport, retry_total=0
             )
+        self._signer = credential
         auth = self._service.credential  # of a key, the SDK has made the policy that signs
         if hasattr(auth, "get_token"):
-            auth = AsyncBearerTokenCredentialPolicy(auth, _TOKEN_SCOPE)
+            auth = AsyncBearerTokenCredentialPolicy(auth, TOKEN_SCOPE)
         self._auth = [auth] if auth is not None else []
         self._pipeline = AsyncPipeline(transport, self._auth)
         mine = (

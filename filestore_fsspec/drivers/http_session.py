@@ -92,8 +92,8 @@ class Web:
     """Requests with our credentials, over one aiohttp session."""
 
     def __init__(self, check: TLSCheck, connect_timeout: float, read_timeout: float) -> None:
-        self._check = check
-        self._connect_timeout = connect_timeout
+        self.check = check
+        self.timeouts = (connect_timeout, read_timeout)
         self._timeout = ClientTimeout(
             total=None,
             connect=connect_timeout,
@@ -120,7 +120,7 @@ class Web:
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
             self._session = ClientSession(
-                connector=_Connector(self._check.context(), self._connect_timeout),
+                connector=_Connector(self.check.context(), self.timeouts[0]),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 auto_decompress=False,
@@ -192,14 +192,17 @@ def fitting_errors(path: str) -> Iterator[None]:
 
 def raise_for_status(response: ClientResponse, path: str) -> None:
     """Raise what a status of 300 and more says about `path`."""
-    status = response.status
-    if status < 300:  # noqa: PLR2004
-        return
+    if response.status >= 300:  # noqa: PLR2004
+        raise server_said(response.status, response.reason or "", path)
+
+
+def server_said(status: int, reason: str, path: str) -> OSError:
+    """Return the builtin that fits a status of 300 and more."""
     if status in _GONE:
-        raise absent(path)
-    text = f"HTTP {status} {response.reason or ''}".rstrip()
+        return absent(path)
+    text = f"HTTP {status} {reason}".rstrip()
     if status in _REFUSED:
-        raise PermissionError(errno.EACCES, text, path)
+        return PermissionError(errno.EACCES, text, path)
     if status in _PASSING or status >= 500:  # noqa: PLR2004
-        raise ConnectionError(f"{text}: {path}")
-    raise OSError(errno.EIO, text, path)
+        return ConnectionError(f"{text}: {path}")
+    return OSError(errno.EIO, text, path)

@@ -15,6 +15,7 @@ from filestore_fsspec.schemes.base import (
     as_folder,
     layout_of,
     parse_options,
+    protocol_of,
     refuse_credentials,
     require_host,
 )
@@ -39,7 +40,7 @@ class AzureOptions(TLSOptions):
         default=True,
         validation_alias=AliasChoices("initialize_container", "initalize_container"),
     )
-    engine: Engine = "fsspec"
+    engine: Engine | None = None
 
 
 def translate(url: StorageUrl) -> Target:
@@ -53,7 +54,7 @@ def translate(url: StorageUrl) -> Target:
     account = options.account or _account_in(url.host)
     endpoint = f"{'https' if options.use_ssl else 'http'}://{url.origin}"
     return Target(
-        protocol="azure",
+        protocol=protocol_of("azure", options.engine),
         root=f"{container}/{as_folder(folder)}",
         storage_options={
             # A host that does not carry its account is asked path-style, as emulators are.

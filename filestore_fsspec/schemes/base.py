@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, ValidationError
 
@@ -76,7 +78,9 @@ class TLSOptions(Options):
         return {"verify": self.verify, "ca_bundle": self.ca_bundle}
 
 
-Engine = Literal["fsspec"]
+Engine = Literal["fsspec", "obstore"]
+ENGINE_VARIABLE = "FILESTORE_ENGINE"
+"""The environment's word where a URL does not name an engine."""
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
@@ -143,6 +147,22 @@ def refuse_credentials(url: StorageUrl, instead: str) -> None:
 def layout_of(options: Options, default: LayoutName) -> Layout:
     """Return the layout asked for, or the scheme's own."""
     return LAYOUTS[options.layout or default]
+
+
+def protocol_of(protocol: str, asked: Engine | None) -> str:
+    """Return the driver for the engine asked for, for the environment's, or the default one.
+
+    Raises:
+        InvalidURL: there is no such engine, or it is not installed.
+    """
+    engine = asked or os.environ.get(ENGINE_VARIABLE) or "fsspec"
+    if engine not in get_args(Engine):
+        raise InvalidURL(f"{ENGINE_VARIABLE} takes {' or '.join(map(repr, get_args(Engine)))}")
+    if engine == "fsspec":
+        return protocol
+    if find_spec(engine) is None:
+        raise InvalidURL(f"engine={engine} is not installed: pip install filestore-fsspec[fast]")
+    return f"{protocol}+{engine}"
 
 
 def as_folder(root: str) -> str:

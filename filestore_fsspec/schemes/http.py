@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.schemes.base import (
     Engine,
     Target,
@@ -11,6 +12,7 @@ from filestore_fsspec.schemes.base import (
     as_folder,
     layout_of,
     parse_options,
+    protocol_of,
     require_host,
 )
 
@@ -22,15 +24,20 @@ class HTTPOptions(TLSOptions):
     """The options of `http` and `https` URLs."""
 
     pki: str | None = None
-    engine: Engine = "fsspec"
+    engine: Engine | None = None
 
 
 def translate(url: StorageUrl) -> Target:
     """The folder `root` of a web server, with basic authentication if the URL has a user."""
     options = parse_options(HTTPOptions, url)
     require_host(url)
+    protocol = protocol_of("http", options.engine)
+    if options.pki and protocol != "http":
+        raise InvalidURL(
+            f"{url.scheme} URL: obstore presents no client certificate (pki); add engine=fsspec"
+        )
     return Target(
-        protocol="http",
+        protocol=protocol,
         root=f"{url.scheme}://{url.origin}/{as_folder(url.root)}",
         storage_options={
             "username": url.username or None,

@@ -16,6 +16,7 @@ from filestore_fsspec.schemes.base import (
     as_folder,
     layout_of,
     parse_options,
+    protocol_of,
     require_host,
 )
 
@@ -35,7 +36,7 @@ class S3Options(TLSOptions):
     """Leave host and credentials to AWS's own configuration."""
     use_batch_delete: Flag = True
     missing_is_403: Flag = False
-    engine: Engine = "fsspec"
+    engine: Engine | None = None
 
 
 def translate(url: StorageUrl) -> Target:
@@ -48,7 +49,7 @@ def translate(url: StorageUrl) -> Target:
     scheme = "https" if options.use_ssl else "http"
     on_amazon = url.host == _AMAZON and url.port is None and options.use_ssl
     return Target(
-        protocol="s3",
+        protocol=protocol_of("s3", options.engine),
         root=f"{options.s3_bucket}/{as_folder(url.root)}",
         storage_options={
             # Amazon's endpoint follows from the region; its own name knows one region only.

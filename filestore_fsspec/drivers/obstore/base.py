@@ -1,0 +1,206 @@
+"""What the drivers here have in common: reading and writing through a store of obstore's."""
+
+from __future__ import annotations
+
+import errno
+import os
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+
+from filestore_fsspec.bridge import run
+from filestore_fsspec.drivers.base import AsyncDriver
+from filestore_fsspec.drivers.obstore.calls import awaited, blocking, threads
+from filestore_fsspec.drivers.obstore.errors import TROUBLE, Failure, client_said, failure_of
+from filestore_fsspec.drivers.transfer import save
+
+if TYPE_CHECKING:
+    from fsspec.callbacks import Callback
+    from obstore.store import ClientConfig, RetryConfig
+
+    from filestore_fsspec.drivers.obstore.calls import Caller
+
+SMALL_BYTES = 256 * 2**10
+"""What is written in one request here. More may take longer than the read time-out, which obstore
+starts with the request: the default driver starts it anew with every chunk that goes."""
+_CHUNK_BYTES = 2**20
+_FOR_EVER = timedelta(days=365)
+_PAST_END = 416
+NO_RETRY: RetryConfig = {"max_retries": 0}
+
+
+def client_options(
+    timeouts: tuple[float, float],
+    *,
+    verify: bool,
+    ca_bundle: str | None,
+    headers: dict[str, str] | None = None,
+) -> ClientConfig:
+    """Return the settings of connections; `timeouts` are connect and read, in seconds.
+
+    Raises:
+        OSError: `ca_bundle` cannot be read.
+    """
+    options: Any = {
+        "allow_http": True,
+        "connect_timeout": timedelta(seconds=timeouts[0]),
+        "read_timeout": timedelta(seconds=timeouts[1]),
+        "timeout": _FOR_EVER,  # of a whole transfer, 30 s unless told
+        "user_agent": "filestore-fsspec",
+        "default_headers": headers or {},
+    }
+    if not verify:
+        options["allow_invalid_certificates"] = True
+    elif ca_bundle is not None:
+        try:
+            authorities = Path(ca_bundle).read_bytes()
+        except OSError as error:
+            # Not FileNotFoundError: it would be taken for a missing object.
+            text = f"ca_bundle={ca_bundle}: {error.strerror}"
+            raise OSError(errno.EINVAL, text) from error
+        # obstore adds it to the usual ones.
+        options |= {"root_certificate": authorities, "disable_system_certificates": True}
+    settings: ClientConfig = options
+    return settings
+
+
+class ObstoreDriver(AsyncDriver):
+    """Goes before a default driver, whose methods do what obstore does not."""
+
+    @cached_property
+    def _stores(self) -> dict[str, Any]:
+        return {}
+
+    def make_store(self, place: str) -> Any:  # noqa: ANN401 - of three kinds
+        """Return a new store for what stands before the key."""
+        raise NotImplementedError
+
+    def split_place(self, path: str) -> tuple[str, str]:
+        """Return what stands before the key, and the key.
+
+        Raises:
+            OSError: it is no path of an object.
+        """
+        raise NotImplementedError
+
+    def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
+        """Return the builtin that fits an answer of the server."""
+        raise NotImplementedError
+
+    def doubtful(self, answer: Any) -> bool:  # noqa: ANN401 - obstore's own
+        """Tell whether the default driver shall judge what came back."""
+        raise NotImplementedError
+
+    def store_for(self, path: str) -> tuple[Any, str] | None:
+        """Return store and key, or None if this is for the default driver."""
+        place, key = self.split_place(path)
+        # obstore drops a slash at either end.
+        if not key or key[0] == "/" or key[-1] == "/" or not threads.usable():
+            return None
+        store = self._stores.get(place)
+        if store is None:
+            store = self._stores[place] = self.make_store(place)
+        return store, key
+
+    def error_for(self, failure: Failure, path: str, operation: str) -> OSError:
+        """Return the builtin that fits."""
+        if failure.kind == "status":
+            return self.server_said(failure, path, operation)
+        return client_said(failure, path)
+
+    async def _close(self) -> None:
+        self._stores.clear()
+        await super()._close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._stores.clear()
+        super().close()
+
+    # Reading
+
+    async def _read(self, caller: Caller, path: str, start: int | None, end: int | None) -> bytes:
+        options = _range(start, end)
+        found = None if options is None else self.store_for(path)
+        if found is not None:
+            try:
+                answer = await caller.call("get", *found, options=options)
+                if not self.doubtful(answer):
+                    return await caller.body(answer)
+            except TROUBLE as error:
+                failure = failure_of(error)
+                if failure.status == _PAST_END:
+                    return b""  # a range past the end is empty, here as in a local file
+                if failure.kind not in {"refused", "redirect", "unclear"}:
+                    raise self.error_for(failure, path, "GetObject") from error
+        content: bytes = await caller.default(self, super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
+        return content
+
+    def cat_file(
+        self, path: str, start: int | None = None, end: int | None = None, **_kwargs: object
+    ) -> bytes:
+        """Return a file, or its bytes from `start` to `end`."""
+        return run(self._read(blocking, path, start, end))
+
+    async def _cat_file(
+        self, path: str, start: int | None = None, end: int | None = None, **_kwargs: object
+    ) -> bytes:
+        return await self._read(awaited, path, start, end)
+
+    async def _fetch(self, caller: Caller, path: str, lpath: Any, callback: Callback) -> None:  # noqa: ANN401 - a path or a file
+        found = self.store_for(path) if _is_new_file(lpath) else None
+        if found is not None:
+            try:
+                answer = await caller.call("get", *found)
+                if not self.doubtful(answer):
+                    callback.set_size(answer.meta["size"])
+                    stream = answer.stream(_CHUNK_BYTES)
+                    await save(lambda _size: caller.chunk(stream), lpath, callback)
+                    return
+            except TROUBLE as error:
+                failure = failure_of(error)
+                if failure.kind == "refused" and not isinstance(error, ValueError):
+                    raise  # the local disk's
+                if failure.kind not in {"refused", "redirect", "unclear"}:
+                    raise self.error_for(failure, path, "GetObject") from error
+        await caller.default(self, super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
+
+    def get_file(
+        self,
+        rpath: str,
+        lpath: Any,  # noqa: ANN401 - a path or a file
+        callback: Callback | None = None,
+        **_kwargs: object,
+    ) -> None:
+        """Bring a file to this machine."""
+        run(self._fetch(blocking, rpath, lpath, callback or DEFAULT_CALLBACK))
+
+    async def _get_file(
+        self,
+        rpath: str,
+        lpath: Any,  # noqa: ANN401 - a path or a file
+        callback: Callback | None = None,
+        **_kwargs: object,
+    ) -> None:
+        await self._fetch(awaited, rpath, lpath, callback or DEFAULT_CALLBACK)
+
+
+def _range(start: int | None, end: int | None) -> dict[str, Any] | None:
+    """Return obstore's options for a range, or None if it has none for this one."""
+    if end is None:
+        if start is None:
+            return {}
+        return {"range": {"offset": start} if start >= 0 else {"suffix": -start}}
+    if 0 <= (start or 0) < end:
+        return {"range": (start or 0, end)}
+    return None
+
+
+def _is_new_file(lpath: Any) -> bool:  # noqa: ANN401 - a path or a file
+    """Tell whether the default driver need not make folders, or look at a file object."""
+    if not isinstance(lpath, str | os.PathLike):
+        return False
+    return os.path.isdir(os.path.dirname(lpath) or ".") and not os.path.isdir(lpath)  # noqa: PTH112, PTH120
