@@ -39,8 +39,10 @@ async def in_flight(link: Link, requests: AsyncIterator[Coroutine[Any, Any, obje
         while len(pending) > limit:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             link.tick()
-            for task in done:
-                task.result()
+            # All of them: asyncio logs an exception that nobody asks for.
+            errors = [error for task in done if (error := task.exception())]
+            if errors:
+                raise errors[0]
 
     try:
         async for request in requests:
