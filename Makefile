@@ -4,7 +4,7 @@ BIN := .venv/bin
 PREDECESSOR := assemblyline==4.7.4.25
 PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
 
-.PHONY: demo test check format compose clean
+.PHONY: demo test bench check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -15,6 +15,10 @@ test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, e
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose
 	docker compose up --detach --build --wait
+
+# The names of rows or parts of them, and other than the rows' own number of rounds.
+bench: .venv/ready .services/azurite .services/predecessor/ready  ## against others, into docs/; ROWS="s3-get file-put" ROUNDS=1
+	ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/bench/bench.py --timeout 900 -k "$(subst $() , or ,$(ROWS))"
 
 check: .venv/ready  ## lint, types, layers
 	$(BIN)/ruff check .
