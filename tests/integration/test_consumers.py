@@ -80,7 +80,7 @@ def test_pandas_partitions(frame: pd.DataFrame, options: Options, lose_near: Los
 def workers() -> Iterator[Client]:
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
