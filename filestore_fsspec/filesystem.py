@@ -215,12 +215,12 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         callback.absolute_update(size)
 
     async def _get(self, rpath: Any, lpath: Any, recursive: bool = False, **kwargs: Any) -> Any:
-        if recursive and _is_top_level(rpath) and os.path.isdir(lpath):
+        if _is_top_level(rpath) and os.path.isdir(lpath):
             lpath = f"{lpath}/{self._strip_protocol(rpath)}"
         return await super()._get(rpath, lpath, recursive, **kwargs)
 
     async def _copy(self, path1: Any, path2: Any, recursive: bool = False, **kwargs: Any) -> Any:
-        if recursive and _is_top_level(path1) and await self._isdir(path2):
+        if _is_top_level(path1) and isinstance(path2, str) and await self._isdir(path2):
             path2 = f"{path2}/{self._strip_protocol(path1)}"
         return await super()._copy(path1, path2, recursive, **kwargs)
 
@@ -231,8 +231,14 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         return await on_io_loop(self._look(awaitable, path, **kwargs))
 
     async def _look(
-        self, caller: Caller, path: str, location: str | None = None, **kwargs: Any
+        self,
+        caller: Caller,
+        path: str,
+        location: str | None = None,
+        certain: bool = False,
+        **kwargs: Any,
     ) -> Info:
+        """Return an info; `certain`: a folder only if no location may have a file of that name."""
         key = self._strip_protocol(path)
         if not key:
             return {"name": "", "type": "directory", "size": 0, "modified": None}
@@ -249,8 +255,8 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
 
         try:
             _, info = await self._first(self._readable(location), look_for_file, key)
-        except (NotFound, LocationUnavailable):
-            if folder is None:
+        except (NotFound, LocationUnavailable) as error:
+            if folder is None or (certain and isinstance(error, LocationUnavailable)):
                 raise
             return folder
         return info  # type: ignore[no-any-return]
@@ -262,15 +268,15 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         return False
 
     async def _isfile(self, path: str) -> bool:
-        return await self._kind(path) == "file"
+        return await self._kind(path, certain=True) == "file"
 
     async def _isdir(self, path: str) -> bool:
         return await self._kind(path) == "directory"
 
-    async def _kind(self, path: str) -> str | None:
+    async def _kind(self, path: str, *, certain: bool = False) -> str | None:
         # fsspec's own isfile and isdir say False whatever goes wrong.
         try:
-            kind: str = (await self._info(path))["type"]
+            kind: str = (await self._info(path, certain=certain))["type"]
         except FileNotFoundError:
             return None
         return kind
@@ -308,7 +314,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         found = {info["name"]: info async for page in pages for info in page}
         if not found and key:
             with suppress(FileNotFoundError):
-                info = await self._look(awaitable, key, location)
+                info = await self._look(awaitable, key, location, certain=True)
                 if info["type"] == "file":
                     found[key] = info
         return dict(sorted(found.items()))
@@ -450,6 +456,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         source, dest = self._strip_protocol(path1), self._strip_protocol(path2)
         if isinstance(source, str) and not has_magic(source):
             if dest == source or (dest == self._parent(source) and self.isdir(dest)):
+                self.info(source)
                 return
             if recursive and f"{dest}/".startswith(f"{source}/"):
                 raise ValueError(f"cannot move {source!r} into itself")
@@ -596,10 +603,10 @@ def _sources(
 
 
 def _is_top_level(path: object) -> bool:
-    """Tell whether `path` is a folder of the root that fsspec would not place in another.
+    """Tell whether `path` lies in the root, so that fsspec would not place it in a folder.
 
     fsspec 2026.9 takes the part before the last `/` of what it copies for its parent; with none
-    there, the folder's content goes where the folder should.
+    there, a file would take the folder's name, and a folder's content goes where it should.
     """
     if not isinstance(path, str) or path.endswith("/") or has_magic(path):
         return False

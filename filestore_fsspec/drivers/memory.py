@@ -8,6 +8,7 @@ dict, so that neither readers nor writers need a lock. As in a bucket, `a` may b
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,26 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
         if self.store.pop(path, None) is None:
             raise absent(path)
 
+    def rm(
+        self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None
+    ) -> None:
+        """Delete; fsspec's own fails where a file and a folder have one name."""
+        if not recursive or maxdepth is not None:
+            super().rm(path, recursive, maxdepth)
+            return
+        for each in [path] if isinstance(path, str) else path:
+            folder = self._strip_protocol(each)
+            start = f"{folder}/"
+            files = [file for file in (*self.store,) if f"{file}/".startswith(start)]
+            folders = [made for made in (*self.pseudo_dirs,) if f"{made}/".startswith(start)]
+            if not files and not folders:
+                raise absent(folder)
+            for file in files:
+                self.store.pop(file, None)
+            for made in filter(None, folders):
+                with suppress(ValueError):  # removed meanwhile
+                    self.pseudo_dirs.remove(made)
+
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """Make a folder and those above it; fsspec's own passes over a file of that name."""
         path = self._strip_protocol(path)
@@ -140,7 +161,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
     def rmdir(self, path: str) -> None:
         """Remove an empty folder; fsspec's own calls one absent that only its files make."""
         path = self._strip_protocol(path)
-        if self.isfile(path):
+        if self.isfile(path) and path not in self.pseudo_dirs:
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", path)
         if self.ls(path):
             raise OSError(errno.ENOTEMPTY, "the folder is not empty", path)

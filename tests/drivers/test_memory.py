@@ -161,5 +161,8 @@ def test_folders(fs: MemoryDriver, root: str) -> None:
         fs.rmdir(f"{root}/c/d")
     fs.rmdir(f"{root}/a/b")
     assert fs.isdir(f"{root}/a")
+    fs.pipe_file(f"{root}/a", b"a file where a folder was made")
     fs.rm(root, recursive=True)
     assert not fs.exists(root)
+    with pytest.raises(FileNotFoundError):
+        fs.rm(root, recursive=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from tests.services.common import Service
 
@@ -18,7 +18,9 @@ class MemoryRaw:
     folder: str
 
     def write(self, path: str, content: bytes) -> None:
-        MemoryFileSystem().pipe_file(f"{self.folder}/{path}", content)
+        # Not through fsspec's class, which refuses `a` beside `a/b`.
+        path = f"{self.folder}/{path}"
+        MemoryFileSystem.store[path] = MemoryFile(MemoryFileSystem(), path, content)
 
     def read(self, path: str) -> bytes | None:
         fs = MemoryFileSystem()

@@ -1,0 +1,284 @@
+"""What a composite filesystem ought to say, from plain dicts: one for each location.
+
+Nothing here is taken from the library but its exceptions: the layouts, the rules of reading and of
+merging are written anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from filestore_fsspec import LocationUnavailable, PartialWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Kind = str
+FILE, FOLDER = "file", "directory"
+
+
+def above(path: str) -> list[str]:
+    """Return the folders that `path` lies in, the outermost first."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def may_hold_shards(folder: str) -> bool:
+    parts = folder.split("/")
+    return len(parts) <= 4 and all(len(part) == 1 for part in parts)
+
+
+@dataclass
+class Place:
+    """One location: a disk with shards and folders, or objects."""
+
+    disk: bool
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Content by path."""
+    folders: set[str] = field(default_factory=set)
+    """The folders that are there of their own, by path."""
+    up: bool = True
+
+    def path(self, key: str) -> str:
+        if self.disk and len(key) == 64 and "/" not in key:
+            return "/".join((*key[:4], key))
+        return key
+
+    def key(self, path: str) -> str:
+        name = path.rpartition("/")[2]
+        return name if path == self.path(name) else path
+
+    def stored(self) -> set[str]:
+        return {self.key(path) for path in self.files}
+
+    def kind(self, key: str) -> Kind | None:
+        if self.path(key) in self.files:
+            return FILE
+        below = any(each.startswith(f"{key}/") for each in self.stored())
+        return FOLDER if below or self.is_own_folder(key) else None
+
+    def is_own_folder(self, folder: str) -> bool:
+        # An empty folder with a name of one letter may be what a sharded key left behind.
+        return folder in self.folders and not (self.disk and may_hold_shards(folder))
+
+    def children(self, folder: str) -> dict[str, Kind] | None:
+        start = f"{folder}/" if folder else ""
+        found: dict[str, Kind] = {}
+        for key in self.stored():
+            if key.startswith(start):
+                head, slash, _ = key[len(start) :].partition("/")
+                if not slash or found.get(start + head) != FILE:
+                    found[start + head] = FOLDER if slash else FILE
+        if not folder or not (self.disk and may_hold_shards(folder)):
+            for own in filter(self.is_own_folder, self.folders):
+                if own.rpartition("/")[0] == folder:
+                    found.setdefault(own, FOLDER)
+        return found if found or not folder or self.is_own_folder(folder) else None
+
+    # Changes; False is what the location refuses.
+
+    def takes(self, key: str) -> bool:
+        path = self.path(key)
+        in_the_way = self.disk and (
+            path in self.folders or any(each in self.files for each in above(path))
+        )
+        return self.up and not in_the_way
+
+    def write(self, key: str, content: bytes) -> None:
+        path = self.path(key)
+        self.files[path] = content
+        if self.disk:
+            self.folders.update(above(path))
+
+    def remove(self, key: str) -> None:
+        self.files.pop(self.path(key), None)
+
+    def takes_folder(self, folder: str) -> bool:
+        in_the_way = any(each in self.files for each in (*above(folder), folder))
+        return self.up and (folder in self.folders or not in_the_way)
+
+    def make_folder(self, folder: str) -> None:
+        self.folders.update((*above(folder), folder))
+
+    def remove_folder(self, folder: str) -> None:
+        if not (self.disk and may_hold_shards(folder)):
+            self.folders.discard(folder)
+
+    def remove_tree(self, folder: str) -> None:
+        for key in self.stored():
+            if key.startswith(f"{folder}/"):
+                self.remove(key)
+        if not (self.disk and may_hold_shards(folder)):
+            kept = {each for each in self.folders if not f"{each}/".startswith(f"{folder}/")}
+            self.folders = kept
+
+
+@dataclass
+class Model:
+    """The places, near first, and what a composite of them says.
+
+    FileNotFoundError is absent, LocationUnavailable unknown.
+    """
+
+    places: list[Place]
+
+    @property
+    def up(self) -> list[Place]:
+        return [place for place in self.places if place.up]
+
+    def _none(self) -> Exception:
+        return FileNotFoundError() if self.up == self.places else LocationUnavailable("")
+
+    def _all_must_say(self) -> None:
+        if self.up != self.places:
+            raise LocationUnavailable("")
+
+    def read(self, key: str) -> bytes:
+        for place in self.up:
+            if place.kind(key) == FILE:
+                return place.files[place.path(key)]
+        raise self._none()
+
+    def kind(self, key: str) -> Kind:
+        kinds = [place.kind(key) for place in self.up]
+        if not key or FOLDER in kinds:
+            return FILE if FILE in kinds else FOLDER
+        if FILE in kinds:
+            return FILE
+        raise self._none()
+
+    def is_kind(self, key: str, kind: Kind | None = None) -> bool:
+        try:
+            found = self.kind(key)
+        except FileNotFoundError:
+            return False
+        if kind == FILE and key and found == FOLDER:
+            self._all_must_say()  # who cannot may have a file of that name
+        return kind in (None, found)
+
+    def info(self, key: str) -> tuple[str, Kind, int]:
+        kind = self.kind(key)
+        return key, kind, len(self.read(key)) if kind == FILE else 0
+
+    def ls(self, folder: str) -> list[tuple[str, Kind, int]]:
+        self._all_must_say()
+        listings = [place.children(folder) for place in self.places]
+        if all(listing is None for listing in listings):
+            info = self.info(folder)
+            return [info] if info[1] == FILE else []
+        names = sorted({name for listing in listings if listing for name in listing})
+        return [self.info(name) for name in names]
+
+    def find(self, folder: str) -> dict[str, int]:
+        self._all_must_say()
+        start = f"{folder}/" if folder else ""
+        keys = {key for place in self.places for key in place.stored() if key.startswith(start)}
+        if not keys and folder and self.is_kind(folder, FILE):
+            keys = {folder}
+        return {key: len(self.read(key)) for key in sorted(keys)}
+
+    def walk(self, folder: str) -> dict[str, tuple[set[str], set[str]]]:
+        try:
+            infos = self.ls(folder)
+        except FileNotFoundError:
+            return {folder: (set(), set())}
+        below = [(name, kind) for name, kind, _ in infos if name != folder]
+        folders = [name for name, kind in below if kind == FOLDER]
+        files = {last(name) for name, kind in below if kind == FILE}
+        found = {folder: ({last(name) for name in folders}, files)}
+        for name in folders:
+            found |= self.walk(name)
+        return found
+
+    def glob(self, pattern: str) -> list[str]:
+        """Match a pattern without `**`, a part at a time."""
+        parts = pattern.split("/")
+        root = "/".join(takewhile(lambda part: not set("*?") & set(part), parts))
+        names = [
+            f"{folder}/{name}".lstrip("/")
+            for folder, (folders, files) in self.walk(root).items()
+            for name in folders | files
+        ]
+        return sorted(name for name in names if matches(name.split("/"), parts))
+
+    # Changes: each at every place that takes it; the others make a PartialWrite.
+
+    def each(self, takes: Callable[[Place], bool], act: Callable[[Place], None]) -> None:
+        done = [place for place in self.places if takes(place)]
+        for place in done:
+            act(place)
+        if len(done) < len(self.places):
+            raise PartialWrite("", done)  # type: ignore[arg-type]  # places for locations
+
+    def put(self, key: str, content: bytes, *, create: bool = False) -> None:
+        if create and self.is_kind(key):
+            raise FileExistsError
+        self.each(lambda place: place.takes(key), lambda place: place.write(key, content))
+
+    def write_file(self, key: str, content: bytes, mode: str) -> None:
+        if mode == "xb" and self.is_kind(key):
+            raise FileExistsError
+        if mode == "ab" and self.is_kind(key):
+            content = self.read(key) + content
+        if mode == "r+b":
+            content += self.read(key)[len(content) :]
+        if not all(place.takes(key) for place in self.places):
+            for place in self.places:
+                if place.takes(key) and place.disk:
+                    place.folders.update(above(place.path(key)))  # made to write beside
+            raise PartialWrite("")  # nowhere
+        self.put(key, content)
+
+    def copy(self, source: str, dest: str) -> None:
+        if "/" not in source:
+            self.is_kind(dest, FOLDER)  # is asked for first
+        if self.is_kind(source, FOLDER):
+            return
+        self.put(self.target(source, dest), self.read(source))
+
+    def target(self, source: str, dest: str) -> str:
+        if not self.is_kind(dest, FOLDER):
+            return dest
+        if "/" not in source:
+            self.is_kind(f"{dest}/{source}")  # is asked for, too
+        return f"{dest}/{last(source)}"
+
+    def move(self, source: str, dest: str) -> None:
+        above_it = source.rpartition("/")[0]
+        if dest == source or (dest == above_it and self.is_kind(dest, FOLDER)):
+            self.kind(source)
+            return
+        self.copy(source, dest)
+        self.remove(source)
+
+    def remove(self, key: str) -> None:
+        if not self.is_kind(key, FILE):
+            raise FileNotFoundError
+        self.each(lambda place: place.up, lambda place: place.remove(key))
+
+    def remove_tree(self, folder: str) -> None:
+        if not self.is_kind(folder, FOLDER):
+            self.remove(folder)
+            return
+        self.each(lambda place: place.up, lambda place: place.remove_tree(folder))
+
+    def make_folder(self, folder: str, *, exist_ok: bool) -> None:
+        if self.is_kind(folder) and not (exist_ok and self.is_kind(folder, FOLDER)):
+            raise FileExistsError
+        self.each(lambda place: place.takes_folder(folder), lambda place: place.make_folder(folder))
+
+    def remove_folder(self, folder: str) -> None:
+        if self.ls(folder):
+            raise OSError
+        self.each(lambda place: place.up, lambda place: place.remove_folder(folder))
+
+
+def last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def matches(names: list[str], patterns: list[str]) -> bool:
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
