@@ -39,7 +39,7 @@ KEYS = ["a", "ab", "a b", "b", "a/b", "a/bc", "a/b/c", "a/b/c/d/e", "ab/c", "f/g
 KEYS += [SHA, OTHER_SHA, f"f/{SHA}", f"{SHA}/x"]
 FOLDERS = ["a", "ab/x", "ee", "ee/g"]
 STEPS = 60
-EXAMPLES = 40
+EXAMPLES = 50
 
 
 class Large(bytes):
