@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
@@ -186,12 +186,27 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         )
         return content  # type: ignore[no-any-return]
 
+    async def _cat(
+        self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any
+    ) -> Any:
+        if recursive:
+            # fsspec takes the folders for files.
+            below: set[str] = set()
+            for each in await self._expand_path(path):
+                below.update(await self._find(each, location=kwargs.get("location")))
+            if below and below != {self._strip_protocol(path)}:
+                path = sorted(below)
+        return await super()._cat(path, on_error=on_error, **kwargs)
+
     async def _first(self, locations: Locations, ask: Any, key: str) -> tuple[Location, Any]:
         try:
             return await read_first(locations, ask, f"read {key!r}")
         except LocationUnavailable as error:
-            self.store.unless_strict(error)
-            raise NotFound(f"no location that could say has {key!r}", error) from error
+            raise self._unless_strict(error, key) from error
+
+    def _unless_strict(self, error: LocationUnavailable, key: str) -> NotFound:
+        self.store.unless_strict(error)
+        return NotFound(f"no location that could say has {key!r}", error)
 
     async def _get_file(
         self,
@@ -202,7 +217,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         **kwargs: Any,
     ) -> None:
         key = self._strip_protocol(rpath)
-        if await self._isdir(key):
+        if await self._isdir(key, location):
             os.makedirs(lpath, exist_ok=True)
             return
         await on_io_loop(
@@ -267,16 +282,16 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
             return True
         return False
 
-    async def _isfile(self, path: str) -> bool:
-        return await self._kind(path, certain=True) == "file"
+    async def _isfile(self, path: str, location: str | None = None) -> bool:
+        return await self._kind(path, location, certain=True) == "file"
 
-    async def _isdir(self, path: str) -> bool:
-        return await self._kind(path) == "directory"
+    async def _isdir(self, path: str, location: str | None = None) -> bool:
+        return await self._kind(path, location) == "directory"
 
-    async def _kind(self, path: str, *, certain: bool = False) -> str | None:
+    async def _kind(self, path: str, location: str | None, *, certain: bool = False) -> str | None:
         # fsspec's own isfile and isdir say False whatever goes wrong.
         try:
-            kind: str = (await self._info(path, certain=certain))["type"]
+            kind: str = (await self._info(path, location=location, certain=certain))["type"]
         except FileNotFoundError:
             return None
         return kind
@@ -318,6 +333,14 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
                 if info["type"] == "file":
                     found[key] = info
         return dict(sorted(found.items()))
+
+    async def _du(
+        self, path: str, total: bool = True, maxdepth: int | None = None, **kwargs: Any
+    ) -> Any:
+        # fsspec asks for each file again.
+        found = await self._find(path, maxdepth, detail=True, **kwargs)
+        sizes = {name: info["size"] for name, info in found.items()}
+        return sum(sizes.values()) if total else sizes
 
     async def _walk(
         self,
@@ -361,7 +384,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
     ) -> None:
         key = self._strip_protocol(rpath)
         if os.path.isdir(lpath):
-            await self._makedirs(key, exist_ok=True)
+            await self._makedirs(key, exist_ok=True, location=location)
             return
         size = os.path.getsize(lpath)
         callback.set_size(size)
@@ -376,7 +399,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
     async def _write(self, key: str, mode: str, location: str | None, write: Any) -> None:
         what = f"write {key!r}"
         targets, force = self._writable(location, what), mode != "create"
-        if not force and len(targets) > 1 and await self._exists(key):
+        if not force and len(targets) > 1 and await self._exists(key, location=location):
             raise FileExistsError(f"cannot {what}: it is there already")
         written = await on_io_loop(
             write_each(
@@ -388,7 +411,7 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
 
     async def _rm_file(self, path: str, location: str | None = None, **kwargs: Any) -> None:
         key = self._strip_protocol(path)
-        if not await self._isfile(key):
+        if not await self._isfile(key, location):
             raise NotFound(f"cannot delete {key!r}: there is no such file")
         await self._each(location, f"delete {key!r}", lambda each: each.remove(awaitable, key))
 
@@ -407,12 +430,13 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         if not recursive or maxdepth is not None:
             await super()._rm(path, recursive, batch_size, maxdepth, **kwargs)
             return
+        location = kwargs.get("location")
         for each in await self._expand_path(path):
-            if await self._isdir(each):
+            if await self._isdir(each, location):
                 await self._each(
-                    kwargs.get("location"),
+                    location,
                     f"delete {each!r}",
-                    lambda location, key=each: remove_tree(location, awaitable, key),
+                    lambda place, key=each: remove_tree(place, awaitable, key),
                 )
             else:
                 await self._rm_file(each, **kwargs)
@@ -420,28 +444,32 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
     async def _cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         source, dest = self._strip_protocol(path1), self._strip_protocol(path2)
         if await self._isdir(source):
-            await self._makedirs(dest, exist_ok=True)
+            await self._makedirs(dest, exist_ok=True, location=kwargs.get("location"))
             return
         with TemporaryDirectory(prefix="filestore-") as folder:
             await self._get_file(source, f"{folder}/copy")
             await self._put_file(f"{folder}/copy", dest, **kwargs)
 
-    async def _mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
+    async def _mkdir(
+        self, path: str, create_parents: bool = True, location: str | None = None, **kwargs: Any
+    ) -> None:
         key = self._strip_protocol(path)
-        if await self._exists(key):
+        if await self._exists(key, location=location):
             raise FileExistsError(f"cannot make the folder {key!r}: it is there already")
-        if not create_parents and not await self._isdir(self._parent(key)):
+        if not create_parents and not await self._isdir(self._parent(key), location):
             raise NotFound(f"cannot make the folder {key!r}: there is none to make it in")
-        await self._makedirs(key, exist_ok=True)
+        await self._makedirs(key, exist_ok=True, location=location)
 
-    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
+    async def _makedirs(
+        self, path: str, exist_ok: bool = False, location: str | None = None
+    ) -> None:
         key = self._strip_protocol(path)
-        kind = await self._kind(key)
+        kind = await self._kind(key, location)
         if kind == "file" or (kind and not exist_ok):
             raise FileExistsError(f"cannot make the folder {key!r}: it is there already")
         if key:
             await self._each(
-                None, f"make the folder {key!r}", lambda each: make_folder(each, awaitable, key)
+                location, f"make the folder {key!r}", lambda each: make_folder(each, awaitable, key)
             )
 
     def mv(
@@ -462,20 +490,19 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
                 raise ValueError(f"cannot move {source!r} into itself")
         super().mv(path1, path2, recursive, maxdepth, **kwargs)
 
-    def rmdir(self, path: str) -> None:
+    def rmdir(self, path: str, location: str | None = None) -> None:
         # fsspec has no mirror for it: its own does nothing.
-        sync(self.loop, self._rmdir, path)
+        sync(self.loop, self._rmdir, path, location)
 
-    async def _rmdir(self, path: str) -> None:
+    async def _rmdir(self, path: str, location: str | None = None) -> None:
         key = self._strip_protocol(path)
-        infos = await self._ls(key)
+        infos = await self._ls(key, location=location)
         if any(info["name"] == key for info in infos):
             raise NotADirectoryError(f"cannot remove the folder {key!r}: it is a file")
         if infos:
             raise OSError(f"cannot remove the folder {key!r}: it is not empty")
-        await self._each(
-            None, f"remove the folder {key!r}", lambda each: remove_folder(each, awaitable, key)
-        )
+        what = f"remove the folder {key!r}"
+        await self._each(location, what, lambda each: remove_folder(each, awaitable, key))
 
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
         if truncate or not self.exists(path):
@@ -520,19 +547,25 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         if mode == "rb":
             options = {"block_size": block_size, "cache_options": cache_options, **kwargs}
             given = {name: value for name, value in options.items() if value is not None}
-            return ReadFile(self._readable(location), key, **given)
+            return self._open_to_read(key, location, **given)
         if mode not in _WRITE_MODES:
             raise ValueError(f"mode {mode!r}: files open as rb, wb, xb, ab and r+b, and as text")
         if compress and mode in ("ab", "r+b"):
             raise ValueError(f"mode {mode!r}: compressed files open as rb, wb and xb")
         return self._open_to_write(key, mode, location, compress, autocommit=autocommit)
 
+    def _open_to_read(self, key: str, location: str | None, **options: Any) -> ReadFile:
+        try:
+            return ReadFile(self._readable(location), key, **options)
+        except LocationUnavailable as error:
+            raise self._unless_strict(error, key) from error
+
     def _open_to_write(
         self, key: str, mode: str, location: str | None, compress: str | None, *, autocommit: bool
     ) -> WriteFile:
         targets = self._writable(location, f"write {key!r}")
         how = "create" if mode == "xb" else "overwrite"
-        if mode == "xb" and self.exists(key):
+        if mode == "xb" and self.exists(key, location=location):
             raise FileExistsError(f"cannot write {key!r}: it is there already")
 
         def show(local_path: str) -> None:
@@ -540,8 +573,8 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
                 publish(targets, key, content_path, how, self.store.min_copies)
 
         content: ReadFile | None = None
-        if mode == "r+b" or (mode == "ab" and self.exists(key)):
-            content = ReadFile(self._readable(location), key)
+        if mode == "r+b" or (mode == "ab" and self.exists(key, location=location)):
+            content = self._open_to_read(key, location)
         try:
             file = WriteFile(key, show, content, autocommit=autocommit)
         finally:
@@ -560,6 +593,8 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
 
     def created(self, path: str) -> datetime:
         created = self.info(path).get("created")
+        if isinstance(created, int | float):  # fsspec's local files
+            return datetime.fromtimestamp(created, UTC)
         if not isinstance(created, datetime):
             raise NotImplementedError("the location that has it keeps no time of creation")
         return created
@@ -581,7 +616,10 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
     def sign(self, path: str, expiration: int = 100, **kwargs: Any) -> str:
         """Return a URL of the first location that has the file and can sign."""
         key = self._strip_protocol(path)
-        for location in run(find_each(self._readable(None), blocking, key)):
+        found = run(find_each(self._readable(None), blocking, key))
+        if not found:
+            raise NotFound(f"cannot sign {key!r}: there is no such file")
+        for location in found:
             with suppress(NotImplementedError):
                 url: str = location.fs.sign(location.fs_path(key), expiration, **kwargs)
                 return url
