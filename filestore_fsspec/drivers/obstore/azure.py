@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
                 (self.connect_timeout, self.read_timeout),
                 verify=self.verify,
                 ca_bundle=self.ca_bundle,
+                secure=self.account_url.startswith("https:"),
             ),
             retry_config=NO_RETRY,
         )
@@ -61,9 +63,10 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
         if key is not None:
             return lambda: {"access_key": key, "expires_at": None}
         loop = asyncio.get_running_loop() if self.asynchronous else self.loop
-        return lambda: asyncio.run_coroutine_threadsafe(self._token(), loop).result()
+        driver = weakref.ref(self)  # held by obstore, it would never be collected
+        return lambda: asyncio.run_coroutine_threadsafe(_token_of(driver), loop).result()
 
-    async def _token(self) -> AzureCredential:
+    async def token(self) -> AzureCredential:
         """Return a token of the default driver's credential, which lives in its event loop."""
         if self._pipeline is None:
             self._connect()
@@ -85,3 +88,10 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
         """Raise ConnectionError if it was not Azure that took a write."""
         if not (answer["e_tag"] or "").startswith(_ETAG):
             raise ConnectionError(errno.EIO, "the answer is not Azure's", path)
+
+
+async def _token_of(reference: weakref.ref[AzureObstoreDriver]) -> AzureCredential:
+    driver = reference()
+    if driver is None:
+        raise ConnectionError(errno.EIO, "the driver is gone")
+    return await driver.token()

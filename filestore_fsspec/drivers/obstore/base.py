@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsspec.callbacks import DEFAULT_CALLBACK
+from obstore.exceptions import BaseError
 
 from filestore_fsspec.bridge import run
 from filestore_fsspec.drivers.base import AsyncDriver
@@ -29,6 +31,7 @@ starts with the request: the default driver starts it anew with every chunk that
 _CHUNK_BYTES = 2**20
 _FOR_EVER = timedelta(days=365)
 _PAST_END = 416
+_making = threading.Lock()
 NO_RETRY: RetryConfig = {"max_retries": 0}
 
 
@@ -37,12 +40,15 @@ def client_options(
     *,
     verify: bool,
     ca_bundle: str | None,
+    secure: bool = True,
     headers: dict[str, str] | None = None,
 ) -> ClientConfig:
     """Return the settings of connections; `timeouts` are connect and read, in seconds.
 
+    Without `secure` there is no TLS at all, and so no search for the system's authorities.
+
     Raises:
-        OSError: `ca_bundle` cannot be read.
+        OSError: `ca_bundle` cannot be read, or holds no certificate.
     """
     options: Any = {
         "allow_http": True,
@@ -54,17 +60,25 @@ def client_options(
     }
     if not verify:
         options["allow_invalid_certificates"] = True
+    elif not secure:
+        options["disable_system_certificates"] = True
     elif ca_bundle is not None:
-        try:
-            authorities = Path(ca_bundle).read_bytes()
-        except OSError as error:
-            # Not FileNotFoundError: it would be taken for a missing object.
-            text = f"ca_bundle={ca_bundle}: {error.strerror}"
-            raise OSError(errno.EINVAL, text) from error
         # obstore adds it to the usual ones.
-        options |= {"root_certificate": authorities, "disable_system_certificates": True}
+        options["disable_system_certificates"] = True
+        options["root_certificate"] = _authorities(ca_bundle)
     settings: ClientConfig = options
     return settings
+
+
+def _authorities(ca_bundle: str) -> bytes:
+    # No OSError here is a FileNotFoundError: it would be taken for a missing object.
+    try:
+        content = Path(ca_bundle).read_bytes()
+    except OSError as error:
+        raise OSError(errno.EINVAL, f"ca_bundle={ca_bundle}: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise OSError(errno.EINVAL, f"ca_bundle={ca_bundle}: no certificate in it")
+    return content
 
 
 class ObstoreDriver(AsyncDriver):
@@ -100,10 +114,19 @@ class ObstoreDriver(AsyncDriver):
         # obstore drops a slash at either end.
         if not key or key[0] == "/" or key[-1] == "/" or not threads.usable():
             return None
-        store = self._stores.get(place)
-        if store is None:
-            store = self._stores[place] = self.make_store(place)
-        return store, key
+        return self._stores.get(place) or self._make_once(place), key
+
+    def _make_once(self, place: str) -> Any:  # noqa: ANN401 - of three kinds
+        with _making:
+            if place not in self._stores:
+                try:
+                    self._stores[place] = self.make_store(place)
+                except (BaseError, ValueError) as error:
+                    words = " ".join(str(error).split())
+                    raise OSError(
+                        errno.EINVAL, f"obstore cannot be used: {words}", place
+                    ) from error
+            return self._stores[place]
 
     def error_for(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits."""
@@ -132,7 +155,7 @@ class ObstoreDriver(AsyncDriver):
                     return await caller.body(answer)
             except TROUBLE as error:
                 failure = failure_of(error)
-                if failure.status == _PAST_END:
+                if options and failure.status == _PAST_END:
                     return b""  # a range past the end is empty, here as in a local file
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     raise self.error_for(failure, path, "GetObject") from error

@@ -47,7 +47,8 @@ def failure_of(error: Exception) -> Failure:
         code = body and _CODE.search(body[1])
         message = body and _MESSAGE.search(body[1])
         text = message[1] if message else f"HTTP status {status[1]}"
-        return Failure("status", text, int(status[1]), code[1] if code else "")
+        kind: Kind = "redirect" if status[1].startswith("3") else "status"
+        return Failure(kind, text, int(status[1]), code[1] if code else "")
     return Failure(_kind_of(debug), words)
 
 

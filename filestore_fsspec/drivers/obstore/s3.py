@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -21,7 +21,7 @@ from filestore_fsspec.drivers.s3 import S3Driver
 from filestore_fsspec.drivers.s3_errors import errors_of, server_said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from obstore.store import S3Credential
 
@@ -52,25 +52,25 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
             with errors_of("Amazon S3"):
                 meta = self._session.create_client("s3", region_name=region).meta
             endpoint, region = meta.endpoint_url, region or meta.region_name
-        bundle = (
-            self.verify
-            if self.verify is not None
-            else self._session.get_config_variable("ca_bundle")
-        )
+        secure = endpoint.startswith("https:")
+        bundle = self.verify
+        if bundle is None and secure:
+            bundle = self._session.get_config_variable("ca_bundle")
         return S3Store(
             place,
             endpoint=endpoint,
             aws_endpoint_url_s3=endpoint,  # of the environment, it would come before the other
             region=_HOME_REGION if region in {None, _GLOBAL} else region,
-            unsigned_payload=endpoint.startswith("https:"),  # TLS covers the content already
+            unsigned_payload=secure,  # TLS covers the content already
             # obstore looks in the environment for what is not given here.
             skip_signature=False,
             virtual_hosted_style_request=False,
-            credential_provider=self._credentials,
+            credential_provider=self._provider(),
             client_options=client_options(
                 (self.connect_timeout, self.read_timeout),
                 verify=self.verify is not False,
                 ca_bundle=bundle or None,
+                secure=secure,
             ),
             retry_config=NO_RETRY,
         )
@@ -79,22 +79,17 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
     def _session(self) -> Any:  # noqa: ANN401 - botocore has no types
         return botocore.session.get_session()
 
-    def _credentials(self) -> S3Credential:
-        """Return what signs requests; obstore's own search for it would mix ours with others."""
-        if self.key is not None:
-            key, secret, token, end = self.key, self.secret, None, None
-        else:
-            found = self._session.get_credentials()
-            if found is None:
-                raise PermissionError(errno.EACCES, "no AWS credentials")
-            key, secret, token = found.get_frozen_credentials()
-            end = datetime.now(UTC) + _CREDENTIALS_LAST
-        return {
-            "access_key_id": key,
-            "secret_access_key": secret,
-            "token": token,
-            "expires_at": end,
+    def _provider(self) -> Callable[[], S3Credential]:
+        """Return what obstore asks for what signs requests; it must not hold the driver."""
+        if self.key is None:
+            return partial(_found_credentials, self._session)
+        given: S3Credential = {
+            "access_key_id": self.key,
+            "secret_access_key": self.secret,
+            "token": None,
+            "expires_at": None,
         }
+        return lambda: given
 
     # What came back.
 
@@ -188,3 +183,28 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         return await self._delete(awaited, paths)
+
+    async def _delete_one(self, caller: Caller, path: str) -> None:
+        if not await self._delete_in_bucket(caller, [path]):
+            await caller.default(self, super()._rm_file, path)
+
+    def rm_file(self, path: str) -> None:
+        """Delete an object."""
+        run(self._delete_one(blocking, path))
+
+    async def _rm_file(self, path: str, **_kwargs: object) -> None:
+        await self._delete_one(awaited, path)
+
+
+def _found_credentials(session: Any) -> S3Credential:  # noqa: ANN401 - botocore has no types
+    """Return what the usual AWS credential chain finds."""
+    found = session.get_credentials()
+    if found is None:
+        raise PermissionError(errno.EACCES, "no AWS credentials")
+    key, secret, token = found.get_frozen_credentials()
+    return {
+        "access_key_id": key,
+        "secret_access_key": secret,
+        "token": token,
+        "expires_at": datetime.now(UTC) + _CREDENTIALS_LAST,
+    }
