@@ -42,8 +42,12 @@ class Worker:
         return answer
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        """Let it end by itself, which closes and removes what is its own, or kill it."""
+        try:
+            self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
 
 
 @dataclass

@@ -24,11 +24,11 @@ HEAD = """\
 # Benchmarks
 
 `make bench` measures all of this again, `make bench ROWS="s3-get file-put"` some of it. Servers
-and contenders run on one machine, on loopback. Each contender has a process of its own, and in
-each round everybody works once, one after the other. Times are medians of the rounds (for single
-calls: of each round's median call); a ratio is the predecessor's time over the contender's in the
-same round: the median, and in brackets the least and the most; memory is the peak above what the
-imports took (unknown of programs).
+and contenders run on one machine, on loopback, with their files in memory (/dev/shm). Each
+contender has a process of its own, and in each round everybody works once, one after the other.
+Times are medians of the rounds (for single calls: of each round's median call); a ratio is the
+predecessor's time over the contender's in the same round: the median, and in brackets the least
+and the most; memory is the peak above what the imports took (unknown of programs).
 
 The predecessor is `assemblyline.filestore`; `fast` is `engine=obstore`; fsspec's own filesystems,
 s3fs, adlfs and sshfs are measured as they come, obstore and OpenDAL with 64 calls at once in

@@ -15,6 +15,7 @@ CONTENDERS = {
     "rclone": "programs:Rclone",
     "curl": "programs:Curl",
     "scp": "programs:Scp",
+    "a helper": "obstores:Obstore",
     "open().read()": "stores:Open",
 }
 """Name to module and class: each is imported in its own process alone."""

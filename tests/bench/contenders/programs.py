@@ -54,8 +54,6 @@ class Rclone:
                 }
                 bucket = place["options"]["s3_bucket"]
                 return bucket, {"type": "s3", "provider": "Other", "endpoint": url, **secrets}
-            case "http":
-                return root, {"type": "http", "url": url}
             case scheme:
                 address = {"host": HOST, "port": str(place["port"])}
                 return f"/{root}", {"type": scheme, **address, **login}
