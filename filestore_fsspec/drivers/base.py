@@ -53,6 +53,8 @@ class Driver:
     """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
     at_once: ClassVar[int] = 16
     """How many calls a bulk operation has under way unless it is told otherwise."""
+    folders_refuse_late: ClassVar[bool] = False
+    """Whether a folder may be in a file's way and is noticed when the file is shown, no sooner."""
     max_threads: ClassVar[int] = 8
     """How many threads run sync methods for callers that await them."""
 
@@ -92,6 +94,8 @@ class Driver:
 
     def stage(self, lpath: str, path: str, mode: str) -> Any:  # noqa: ANN401 - a file of fsspec's
         """Take a local file in under no name; `show` gives it `path`, its `discard` drops it."""
+        if self.folders_refuse_late and self.isdir(path):  # type: ignore[attr-defined]  # the filesystem's
+            raise IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
         with open(lpath, "rb") as content:  # noqa: PTH123 - paths are text here
             file = self.open(  # type: ignore[attr-defined]  # the filesystem's
                 path, "xb" if mode == "create" else "wb", autocommit=False

@@ -43,6 +43,8 @@ class FTPDriver(FTPReader):
     `FTPReader` says what its arguments mean.
     """
 
+    folders_refuse_late = True
+
     def pipe_file(
         self,
         path: str,

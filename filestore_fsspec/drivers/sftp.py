@@ -46,6 +46,7 @@ class SFTPDriver(SFTPFolders):
 
     protocol = "sftp"
     cachable = False
+    folders_refuse_late = True
 
     def __init__(
         self,

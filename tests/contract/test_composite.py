@@ -660,3 +660,24 @@ class TestFileAndS3(Methods):
                 assert answer.read() == TREE[key]
         with pytest.raises(FileNotFoundError):
             tree.sign("none")
+
+
+@pytest.mark.parametrize("name", ["sftp_asyncssh", "sftp_openssh", "ftp_plain", "ftp_vsftpd"])
+def test_a_folder_in_the_way_of_a_server(
+    request: pytest.FixtureRequest, file_service: Service, name: str
+) -> None:
+    service: Service = request.getfixturevalue(name)
+    root = f"composite-{secrets.token_hex(6)}"
+    urls = [file_service.url(f"{root}-near"), service.url(root)]
+    fs = FileStoreFileSystem(urls, skip_instance_cache=True)
+    try:
+        fs.pipe_file("taken/below", b"x", location="far")
+        with pytest.raises(PartialWrite, match="done at none"), fs.open("taken", "wb") as file:
+            file.write(b"x")
+        assert not fs.exists("taken", location="near")
+        assert fs.find("") == ["taken/below"]
+        there = {path for path in service.raw.paths() if path.startswith(f"{root}/")}
+        assert there == {f"{root}/taken/below"}
+    finally:
+        for location in fs.store.locations:
+            location.close()
