@@ -186,6 +186,13 @@ class FileStoreFileSystem(AsyncFileSystem, metaclass=OneForEqualLocations):  # t
         )
         return content  # type: ignore[no-any-return]
 
+    def cat(
+        self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any
+    ) -> Any:
+        if isinstance(path, str) and not (recursive or has_magic(path) or on_error != "raise"):
+            return self.cat_file(path, **kwargs)
+        return sync(self.loop, self._cat, path, recursive, on_error, **kwargs)
+
     async def _cat(
         self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any
     ) -> Any:
