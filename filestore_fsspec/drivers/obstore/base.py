@@ -118,15 +118,14 @@ class ObstoreDriver(AsyncDriver):
 
     def _make_once(self, place: str) -> Any:  # noqa: ANN401 - of three kinds
         with _making:
-            if place not in self._stores:
+            store = self._stores.get(place)
+            if store is None:
                 try:
-                    self._stores[place] = self.make_store(place)
+                    store = self._stores[place] = self.make_store(place)
                 except (BaseError, ValueError) as error:
-                    words = " ".join(str(error).split())
-                    raise OSError(
-                        errno.EINVAL, f"obstore cannot be used: {words}", place
-                    ) from error
-            return self._stores[place]
+                    text = f"obstore cannot be used: {' '.join(str(error).split())}"
+                    raise OSError(errno.EINVAL, text, place) from error
+            return store
 
     def error_for(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits."""

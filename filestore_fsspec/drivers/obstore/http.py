@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from obstore.store import HTTPStore
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
-    """`HTTPDriver`, its paths, and its arguments but `pki`; reads are fast.
+    """`HTTPDriver`, its arguments and paths; reads are fast, unless there is a `pki`.
 
     obstore follows a redirect without a word, as from a folder to its page: what comes as HTML
     is read by the default driver, which sees it. A folder's page of another type is not noticed.
@@ -29,6 +29,11 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
         scheme, _, rest = path.partition("://")
         host, _, key = rest.partition("/")
         return f"{scheme}://{host}", key
+
+    def store_for(self, path: str) -> tuple[Any, str] | None:
+        """Return store and key, or None if this is for the default driver."""
+        # obstore presents no client certificate.
+        return None if self._web.check.pki else super().store_for(path)
 
     def make_store(self, place: str) -> HTTPStore:
         """Return a store for a server."""

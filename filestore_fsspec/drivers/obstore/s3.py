@@ -168,7 +168,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
             return False
         try:
             await caller.call("delete", stores[0], [each[1] for each in found if each is not None])
-        except TROUBLE as error:
+        except (*TROUBLE, TypeError) as error:  # TypeError for a name it cannot take
             failure = failure_of(error)
             if failure.kind in {"refused", "redirect", "unclear"}:
                 return False  # which ones could not be deleted, the default driver finds out
@@ -183,17 +183,6 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         return await self._delete(awaited, paths)
-
-    async def _delete_one(self, caller: Caller, path: str) -> None:
-        if not await self._delete_in_bucket(caller, [path]):
-            await caller.default(self, super()._rm_file, path)
-
-    def rm_file(self, path: str) -> None:
-        """Delete an object."""
-        run(self._delete_one(blocking, path))
-
-    async def _rm_file(self, path: str, **_kwargs: object) -> None:
-        await self._delete_one(awaited, path)
 
 
 def _found_credentials(session: Any) -> S3Credential:  # noqa: ANN401 - botocore has no types
