@@ -92,7 +92,7 @@ class Figures:
         parts = [_time(median(seconds), row)]
         if contender != BASE and (ratios := self.ratios(row, contender)):
             parts.append(_spread(ratios))
-        if peak := self.rows[row.name]["results"][contender]["peak_mib"]:
+        if (peak := self.rows[row.name]["results"][contender]["peak_mib"]) >= 1:
             parts.append(f"{peak:.0f} MiB")
         return "<br>".join(parts)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -34,7 +35,7 @@ class Job:
     size: int
     folder: str
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         """64 characters each, in a few folders: in a store that has some age they are there."""
         digests = (
@@ -48,7 +49,7 @@ class Job:
         """The local file for each key."""
         return [f"{self.folder}/source/{index % SOURCES:04}" for index in range(self.count)]
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         return list(zip(self.sources, self.keys, strict=True))
 
