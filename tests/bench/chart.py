@@ -13,13 +13,13 @@ from tests.bench.rows import ROWS
 if TYPE_CHECKING:
     from tests.bench.report import Figures
 
+BARE = ("fsspec", "s3fs", "sshfs", "adlfs")
+LABELS = dict.fromkeys(BARE[1:], "") | {BARE[0]: "bare driver"}
+"""One for all of them, of which a row has one."""
 COLORS = {
     "filestore": "#0b6e99",
     "filestore fast": "#d1495b",
-    "fsspec": "#9aa5ab",
-    "s3fs": "#9aa5ab",
-    "sshfs": "#9aa5ab",
-    "adlfs": "#9aa5ab",
+    **dict.fromkeys(BARE, "#9aa5ab"),
     "obstore": "#66a182",
     "opendal": "#b9a44c",
     "rclone": "#8d6a9f",
@@ -43,25 +43,24 @@ def draw(figures: Figures) -> None:
         ]
         if points:
             middles = [median(ratios) for _, ratios in points]
-            below = [
-                middle - min(ratios) for middle, (_, ratios) in zip(middles, points, strict=True)
-            ]
-            above = [
-                max(ratios) - middle for middle, (_, ratios) in zip(middles, points, strict=True)
+            ends = [
+                (middle - min(each), max(each) - middle)
+                for middle, (_, each) in zip(middles, points, strict=True)
             ]
             axes.errorbar(
                 middles,
                 [place for place, _ in points],
-                xerr=[below, above],
+                xerr=list(zip(*ends, strict=True)),
                 fmt="o",
                 color=color,
-                label=contender,
+                label=LABELS.get(contender, contender),
                 markersize=7 if contender.startswith("filestore") else 4,
             )
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.xaxis.set_major_formatter("{x:g}x")
+    axes.margins(y=0.02)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("times as fast as the predecessor (median, least to most of the rounds)")
     figure.legend(loc="outside upper center", ncols=5, frameon=False)

@@ -78,10 +78,10 @@ FTP = Family(("ftp_plain",), ("fsspec", "opendal", "rclone"))
 TWO = Family(("file_service", "s3_rclone"), ("filestore fast",))
 
 ROWS = (
-    Row("file-get", FILE, "get", count=2000, targets=ours(2)),
+    Row("file-get", FILE, "get", count=100, rounds=15, targets=ours(2)),
     Row("file-put", FILE, "put", count=1000, targets=ours(2)),
-    Row("file-exists", FILE, "hit", count=2000, targets=ours(2)),
-    Row("file-miss", FILE, "miss", count=2000, targets=ours(2)),
+    Row("file-exists", FILE, "hit", rounds=15, targets=ours(2)),
+    Row("file-miss", FILE, "miss", rounds=15, targets=ours(2)),
     Row("s3-get", S3, "get", targets=(*ours(3, 10), NEAR_OBSTORE)),
     Row("s3-put", S3, "put", targets=(*ours(2.5, 7), NEAR_OBSTORE)),
     Row("s3-exists", S3, "hit", targets=(*ours(1, 3.5), NEAR_OBSTORE)),
@@ -122,7 +122,8 @@ ROWS = (
         "two-near-get",
         TWO,
         "get",
-        count=2000,
+        count=100,
+        rounds=15,
         only=("predecessor", "filestore", "open().read()"),
         there="near",
         targets=(NEAR_OPEN,),
