@@ -1,4 +1,4 @@
-"""Our repairs of fsspec filesystems, one file each, imported on first use.
+"""Our repairs of fsspec filesystems, a folder for each, imported on first use.
 
 A scheme's `Target` names a driver by its key in `DRIVERS`. `base.py` says what every driver
 promises; a driver holds only what the filesystem below it does not keep by itself.
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
 
 DRIVERS = {
-    "azure": "filestore_fsspec.drivers.azure:AzureDriver",
+    "azure": "filestore_fsspec.drivers.azure.driver:AzureDriver",
     "azure+obstore": "filestore_fsspec.drivers.obstore.azure:AzureObstoreDriver",
-    "file": "filestore_fsspec.drivers.local:LocalDriver",
-    "ftp": "filestore_fsspec.drivers.ftp:FTPDriver",
-    "http": "filestore_fsspec.drivers.http:HTTPDriver",
+    "file": "filestore_fsspec.drivers.local.driver:LocalDriver",
+    "ftp": "filestore_fsspec.drivers.ftp.driver:FTPDriver",
+    "http": "filestore_fsspec.drivers.http.driver:HTTPDriver",
     "http+obstore": "filestore_fsspec.drivers.obstore.http:HTTPObstoreDriver",
     "memory": "filestore_fsspec.drivers.memory:MemoryDriver",
-    "s3": "filestore_fsspec.drivers.s3:S3Driver",
+    "s3": "filestore_fsspec.drivers.s3.driver:S3Driver",
     "s3+obstore": "filestore_fsspec.drivers.obstore.s3:S3ObstoreDriver",
-    "sftp": "filestore_fsspec.drivers.sftp:SFTPDriver",
+    "sftp": "filestore_fsspec.drivers.sftp.driver:SFTPDriver",
 }
 
 

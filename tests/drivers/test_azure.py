@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from filestore_fsspec.drivers.azure import AzureDriver
+from filestore_fsspec.drivers.azure.driver import AzureDriver
 from filestore_fsspec.keys import temporary_path
 from tests.services.azure import ACCOUNT, FakeCredential, token
 from tests.services.common import HOST, free_port, wait_until
@@ -229,7 +229,7 @@ def test_list_page(
     folder: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("filestore_fsspec.drivers.azure_listing._PAGE", 20)
+    monkeypatch.setattr("filestore_fsspec.drivers.azure.listing._PAGE", 20)
     azure_http.raw.write(temporary_path(f"{folder}/a"), b"")
     azure_http.raw.write(f"{folder}/marker/", b"")
     driver.pipe({f"{root}/{number:04}": b"x" for number in range(20)})
@@ -580,7 +580,7 @@ def test_many_threads(driver: AzureDriver, root: str) -> None:
 
 _FORKS = """
 import gc, os, sys, time
-from filestore_fsspec.drivers.azure import AzureDriver
+from filestore_fsspec.drivers.azure.driver import AzureDriver
 url, account, key, ca, path = sys.argv[1:]
 def driver():
     return AzureDriver(url, account, key, ca_bundle=ca, read_timeout=5)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from filestore_fsspec.drivers.ftp import FTPDriver
+from filestore_fsspec.drivers.ftp.driver import FTPDriver
 from filestore_fsspec.keys import temporary_path
 from tests.services.common import Certificates, Service, free_port
 

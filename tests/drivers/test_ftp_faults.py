@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from filestore_fsspec.drivers.ftp import FTPDriver
+from filestore_fsspec.drivers.ftp.driver import FTPDriver
 from tests.services.common import HOST, PASSWORD, USERNAME, wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from filestore_fsspec.drivers.http import HTTPDriver
+from filestore_fsspec.drivers.http.driver import HTTPDriver
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from filestore_fsspec.drivers import atomic
-from filestore_fsspec.drivers.local import LocalDriver
+from filestore_fsspec.drivers.local import atomic
+from filestore_fsspec.drivers.local.driver import LocalDriver
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:

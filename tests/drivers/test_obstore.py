@@ -20,11 +20,11 @@ import pytest
 from obstore.exceptions import GenericError
 
 from filestore_fsspec import FileStore, InvalidURL, Location, LocationUnavailable, PermissionDenied
-from filestore_fsspec.drivers.azure import AzureDriver
-from filestore_fsspec.drivers.http import HTTPDriver
+from filestore_fsspec.drivers.azure.driver import AzureDriver
+from filestore_fsspec.drivers.http.driver import HTTPDriver
 from filestore_fsspec.drivers.obstore.base import SMALL_BYTES
 from filestore_fsspec.drivers.obstore.errors import failure_of
-from filestore_fsspec.drivers.s3 import S3Driver
+from filestore_fsspec.drivers.s3.driver import S3Driver
 from tests.faults.test_errors import AZURE_KEY, SECRET, check, mute, unreachable
 from tests.services.common import HOST, free_port
 

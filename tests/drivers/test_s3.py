@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from filestore_fsspec.drivers.s3 import S3Driver
+from filestore_fsspec.drivers.s3.driver import S3Driver
 from filestore_fsspec.keys import temporary_path
 from tests.services.common import HOST, free_port, wait_until
 from tests.services.s3 import client
@@ -586,7 +586,7 @@ def test_many_threads(moto: S3Driver, moto_root: str) -> None:
 
 _FORKS = """
 import gc, os, sys, time
-from filestore_fsspec.drivers.s3 import S3Driver
+from filestore_fsspec.drivers.s3.driver import S3Driver
 url, key, secret, path = sys.argv[1:]
 drivers = [S3Driver(url, key, secret, read_timeout=5)]
 drivers[0].pipe_file(path, b"content")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from filestore_fsspec.drivers.sftp import SFTPDriver
+from filestore_fsspec.drivers.sftp.driver import SFTPDriver
 from filestore_fsspec.keys import is_temporary
 from tests.services.common import FolderRaw, Service, free_port
 

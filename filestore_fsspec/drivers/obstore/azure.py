@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from obstore.store import AzureStore
 
-from filestore_fsspec.drivers.azure import AzureDriver
-from filestore_fsspec.drivers.azure_connection import TOKEN_SCOPE
-from filestore_fsspec.drivers.azure_errors import server_said
+from filestore_fsspec.drivers.azure.connection import TOKEN_SCOPE
+from filestore_fsspec.drivers.azure.driver import AzureDriver
+from filestore_fsspec.drivers.azure.errors import server_said
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, client_options
 from filestore_fsspec.drivers.obstore.writing import ObstoreWriting
 

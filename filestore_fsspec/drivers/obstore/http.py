@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import HTTPStore
 
-from filestore_fsspec.drivers.http import HTTPDriver
-from filestore_fsspec.drivers.http_session import server_said
+from filestore_fsspec.drivers.http.driver import HTTPDriver
+from filestore_fsspec.drivers.http.session import server_said
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, ObstoreDriver, client_options
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from filestore_fsspec.drivers.obstore.base import NO_RETRY, client_options
 from filestore_fsspec.drivers.obstore.calls import awaited, blocking
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, failure_of
 from filestore_fsspec.drivers.obstore.writing import ObstoreWriting
-from filestore_fsspec.drivers.s3 import S3Driver
-from filestore_fsspec.drivers.s3_errors import errors_of, server_said
+from filestore_fsspec.drivers.s3.driver import S3Driver
+from filestore_fsspec.drivers.s3.errors import errors_of, server_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,9 +13,9 @@ from fsspec.asyn import _run_coros_in_chunks, sync_wrapper
 from sshfs import SSHFileSystem
 
 from filestore_fsspec.drivers.base import AsyncDriver, first_folder, split_entries
-from filestore_fsspec.drivers.sftp_connection import GONE, Connection
-from filestore_fsspec.drivers.sftp_listing import entries, info_of, leads_upward, scan
-from filestore_fsspec.drivers.sftp_write import exists, make_folders
+from filestore_fsspec.drivers.sftp.connection import GONE, Connection
+from filestore_fsspec.drivers.sftp.listing import entries, info_of, leads_upward, scan
+from filestore_fsspec.drivers.sftp.write import exists, make_folders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

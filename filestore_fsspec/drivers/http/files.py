@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin
 from fsspec.implementations.http import AsyncStreamFile
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.http_session import fitting_errors
+from filestore_fsspec.drivers.http.session import fitting_errors
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from filestore_fsspec.drivers.base import already_there
-from filestore_fsspec.drivers.sftp_connection import GONE
-from filestore_fsspec.drivers.sftp_transfer import is_folder, write_blocks
+from filestore_fsspec.drivers.sftp.connection import GONE
+from filestore_fsspec.drivers.sftp.transfer import is_folder, write_blocks
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
-    from filestore_fsspec.drivers.sftp_connection import Link
-    from filestore_fsspec.drivers.sftp_transfer import Chunks
+    from filestore_fsspec.drivers.sftp.connection import Link
+    from filestore_fsspec.drivers.sftp.transfer import Chunks
 
 
 async def write(link: Link, path: str, chunks: Chunks, mode: str) -> None:

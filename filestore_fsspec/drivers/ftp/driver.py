@@ -3,7 +3,7 @@
 FTPFileSystem of fsspec 2026.9 is one connection made in its constructor: not safe between threads
 or after a fork, never made again, its certificate never checked. What it calls `not found` is any
 refusal; its writes show half a file. So all of its methods are written anew: those that read in
-`ftp_reading.py`, those that write here.
+`reading.py`, those that write here.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.base import absent, already_there
-from filestore_fsspec.drivers.ftp_client import parent
-from filestore_fsspec.drivers.ftp_connection import encode
-from filestore_fsspec.drivers.ftp_errors import says_refused
-from filestore_fsspec.drivers.ftp_file import FTPFile
-from filestore_fsspec.drivers.ftp_reading import FTPReader
-from filestore_fsspec.drivers.ftp_transfer import BLOCK_BYTES
+from filestore_fsspec.drivers.ftp.client import parent
+from filestore_fsspec.drivers.ftp.connection import encode
+from filestore_fsspec.drivers.ftp.errors import says_refused
+from filestore_fsspec.drivers.ftp.file import FTPFile
+from filestore_fsspec.drivers.ftp.reading import FTPReader
+from filestore_fsspec.drivers.ftp.transfer import BLOCK_BYTES
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from filestore_fsspec.drivers.ftp_client import Client
+    from filestore_fsspec.drivers.ftp.client import Client
 
 _SPOOL_BYTES = 8 * 1024 * 1024
 _CHEAP_BYTES = 1024 * 1024

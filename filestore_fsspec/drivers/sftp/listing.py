@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from filestore_fsspec.drivers.sftp_connection import GONE
-from filestore_fsspec.drivers.sftp_transfer import in_flight
+from filestore_fsspec.drivers.sftp.connection import GONE
+from filestore_fsspec.drivers.sftp.transfer import in_flight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from typing import Any
 
     from filestore_fsspec.drivers.base import Info
-    from filestore_fsspec.drivers.sftp_connection import Link
+    from filestore_fsspec.drivers.sftp.connection import Link
 
 _TYPES = {
     asyncssh.FILEXFER_TYPE_REGULAR: "file",

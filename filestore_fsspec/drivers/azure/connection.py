@@ -20,8 +20,8 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.storage.blob.aio import BlobServiceClient
 from fsspec.asyn import AsyncFileSystem
 
-from filestore_fsspec.drivers.azure_errors import code_of, errors_of
-from filestore_fsspec.drivers.azure_transport import (
+from filestore_fsspec.drivers.azure.errors import code_of, errors_of
+from filestore_fsspec.drivers.azure.transport import (
     AzureTransport,
     key_credential,
     token_credential,

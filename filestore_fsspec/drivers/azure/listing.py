@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from azure.storage.blob import BlobProperties
 from fsspec.asyn import AsyncFileSystem
 
-from filestore_fsspec.drivers.azure_connection import AzureConnection
-from filestore_fsspec.drivers.azure_errors import errors_of
+from filestore_fsspec.drivers.azure.connection import AzureConnection
+from filestore_fsspec.drivers.azure.errors import errors_of
 from filestore_fsspec.drivers.base import absent
 from filestore_fsspec.keys import is_temporary
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import AsyncFileSystem, sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.azure_file import AzureDriverFile
-from filestore_fsspec.drivers.azure_listing import is_folder
-from filestore_fsspec.drivers.azure_writing import AzureWriting
+from filestore_fsspec.drivers.azure.file import AzureDriverFile
+from filestore_fsspec.drivers.azure.listing import is_folder
+from filestore_fsspec.drivers.azure.writing import AzureWriting
 from filestore_fsspec.drivers.base import absent
 from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
 

@@ -18,16 +18,16 @@ from filestore_fsspec.drivers.base import (
     first_folder,
     split_entries,
 )
-from filestore_fsspec.drivers.ftp_connection import Settings, encode, tls_context
-from filestore_fsspec.drivers.ftp_errors import as_oserror
-from filestore_fsspec.drivers.ftp_pool import Pool
+from filestore_fsspec.drivers.ftp.connection import Settings, encode, tls_context
+from filestore_fsspec.drivers.ftp.errors import as_oserror
+from filestore_fsspec.drivers.ftp.pool import Pool
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from filestore_fsspec.drivers.base import Info, Page
-    from filestore_fsspec.drivers.ftp_client import Client
+    from filestore_fsspec.drivers.ftp.client import Client
 
 _SPOOL_BYTES = 8 * 1024 * 1024
 _CHEAP_BYTES = 1024 * 1024

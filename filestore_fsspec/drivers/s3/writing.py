@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
 
 from filestore_fsspec.drivers.base import absent, already_there
-from filestore_fsspec.drivers.s3_connection import S3Connection
-from filestore_fsspec.drivers.s3_errors import code_of, server_said
-from filestore_fsspec.drivers.s3_transfer import multipart
+from filestore_fsspec.drivers.s3.connection import S3Connection
+from filestore_fsspec.drivers.s3.errors import code_of, server_said
+from filestore_fsspec.drivers.s3.transfer import multipart
 from filestore_fsspec.drivers.transfer import MEMORY_BYTES, PieceWriter, piece_bytes, send_pieces
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
 
 from filestore_fsspec.drivers.base import absent
-from filestore_fsspec.drivers.sftp_listing import info_of
-from filestore_fsspec.drivers.sftp_transfer import (
+from filestore_fsspec.drivers.sftp.listing import info_of
+from filestore_fsspec.drivers.sftp.transfer import (
     folder_is_absent,
     open_to_read,
     read,
     write_blocks,
 )
-from filestore_fsspec.drivers.sftp_write import drop, open_new, take_name
+from filestore_fsspec.drivers.sftp.write import drop, open_new, take_name
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import asyncssh
 
     from filestore_fsspec.drivers.base import Info
-    from filestore_fsspec.drivers.sftp import SFTPDriver
-    from filestore_fsspec.drivers.sftp_connection import Link
+    from filestore_fsspec.drivers.sftp.connection import Link
+    from filestore_fsspec.drivers.sftp.driver import SFTPDriver
 
 
 class SFTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types

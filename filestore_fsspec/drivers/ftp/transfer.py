@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.ftp_connection import Connection
+from filestore_fsspec.drivers.ftp.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

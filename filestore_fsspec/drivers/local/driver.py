@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.atomic import open_atomic, replacing
 from filestore_fsspec.drivers.base import Driver, absent, first_folder, split_entries
+from filestore_fsspec.drivers.local.atomic import open_atomic, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

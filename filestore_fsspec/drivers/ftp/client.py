@@ -12,15 +12,15 @@ import re
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.base import absent
-from filestore_fsspec.drivers.ftp_errors import MAY_BE_ABSENT, as_oserror, says_absent
-from filestore_fsspec.drivers.ftp_listing import (
+from filestore_fsspec.drivers.ftp.errors import MAY_BE_ABSENT, as_oserror, says_absent
+from filestore_fsspec.drivers.ftp.listing import (
     describe,
     parse_facts,
     parse_listing,
     parse_time,
     parse_unix,
 )
-from filestore_fsspec.drivers.ftp_transfer import TransferConnection
+from filestore_fsspec.drivers.ftp.transfer import TransferConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from filestore_fsspec.drivers.sftp_login import Login, connect
+from filestore_fsspec.drivers.sftp.login import Login, connect
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.s3_errors import code_of, errors_of
-from filestore_fsspec.drivers.s3_file import S3DriverFile
-from filestore_fsspec.drivers.s3_writing import S3Writing
+from filestore_fsspec.drivers.s3.errors import code_of, errors_of
+from filestore_fsspec.drivers.s3.file import S3DriverFile
+from filestore_fsspec.drivers.s3.writing import S3Writing
 from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
 from filestore_fsspec.keys import is_temporary
 

@@ -11,7 +11,7 @@ from fsspec.spec import AbstractBufferedFile
 from filestore_fsspec.drivers.transfer import WholeFile
 
 if TYPE_CHECKING:
-    from filestore_fsspec.drivers.azure import AzureDriver
+    from filestore_fsspec.drivers.azure.driver import AzureDriver
 
 
 class AzureDriverFile(WholeFile, AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types

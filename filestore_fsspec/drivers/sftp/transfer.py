@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import asyncssh
 
 from filestore_fsspec.drivers.base import absent
-from filestore_fsspec.drivers.sftp_connection import GONE
+from filestore_fsspec.drivers.sftp.connection import GONE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from filestore_fsspec.drivers.sftp_connection import Link
+    from filestore_fsspec.drivers.sftp.connection import Link
 
     Chunks = AsyncIterator[bytes | memoryview]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from filestore_fsspec.drivers.s3_connection import S3Connection
+    from filestore_fsspec.drivers.s3.connection import S3Connection
 
 Target = dict[str, Any]
 """Bucket, Key and UploadId of a multipart upload."""

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from fsspec.asyn import AsyncFileSystem, sync_wrapper
 
-from filestore_fsspec.drivers.azure_errors import server_said
-from filestore_fsspec.drivers.azure_listing import AzureListing
+from filestore_fsspec.drivers.azure.errors import server_said
+from filestore_fsspec.drivers.azure.listing import AzureListing
 from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.transfer import PieceWriter, send_pieces
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.ftp_client import Client
+from filestore_fsspec.drivers.ftp.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from filestore_fsspec.drivers.ftp_connection import Settings
+    from filestore_fsspec.drivers.ftp.connection import Settings
 
 
 class Pool:

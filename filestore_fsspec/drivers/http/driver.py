@@ -18,7 +18,7 @@ from fsspec.implementations.http import HTTPFileSystem
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.base import AsyncDriver, absent, first_folder, split_entries
-from filestore_fsspec.drivers.http_files import (
+from filestore_fsspec.drivers.http.files import (
     HTTPFile,
     HTTPStream,
     linked_entries,
@@ -26,7 +26,7 @@ from filestore_fsspec.drivers.http_files import (
     pour,
     refuse_write,
 )
-from filestore_fsspec.drivers.http_session import TLSCheck, Web, is_folder, quoted, raise_for_status
+from filestore_fsspec.drivers.http.session import TLSCheck, Web, is_folder, quoted, raise_for_status
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -19,19 +19,19 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.base import absent
-from filestore_fsspec.drivers.sftp_connection import GONE, Connection
-from filestore_fsspec.drivers.sftp_file import SFTPFile
-from filestore_fsspec.drivers.sftp_folders import SFTPFolders
-from filestore_fsspec.drivers.sftp_listing import info_of
-from filestore_fsspec.drivers.sftp_login import Login
-from filestore_fsspec.drivers.sftp_transfer import (
+from filestore_fsspec.drivers.sftp.connection import GONE, Connection
+from filestore_fsspec.drivers.sftp.file import SFTPFile
+from filestore_fsspec.drivers.sftp.folders import SFTPFolders
+from filestore_fsspec.drivers.sftp.listing import info_of
+from filestore_fsspec.drivers.sftp.login import Login
+from filestore_fsspec.drivers.sftp.transfer import (
     CHUNK_BYTES,
     head,
     read,
     read_blocks,
     reading,
 )
-from filestore_fsspec.drivers.sftp_write import exists, make_folders, take_name, write
+from filestore_fsspec.drivers.sftp.write import exists, make_folders, take_name, write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

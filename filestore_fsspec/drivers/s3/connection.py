@@ -14,8 +14,8 @@ from s3fs.utils import ParamKwargsHelper
 
 from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
 from filestore_fsspec.drivers.forks import close_after, keep_from_children
-from filestore_fsspec.drivers.s3_client import client_context
-from filestore_fsspec.drivers.s3_errors import code_of, errors_of
+from filestore_fsspec.drivers.s3.client import client_context
+from filestore_fsspec.drivers.s3.errors import code_of, errors_of
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from filestore_fsspec.keys import temporary_path
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from filestore_fsspec.drivers.ftp import FTPDriver
+    from filestore_fsspec.drivers.ftp.driver import FTPDriver
 
 
 class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types

@@ -1,0 +1,1 @@
+"""HTTP and HTTPS, on aiohttp: `driver.py` is the filesystem, the rest are its rooms."""

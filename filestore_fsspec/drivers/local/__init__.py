@@ -1,0 +1,1 @@
+"""Local disk, on fsspec: `driver.py` is the filesystem, `atomic.py` how it writes."""
