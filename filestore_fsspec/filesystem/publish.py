@@ -1,0 +1,64 @@
+"""`publish`: one file at every location, or at none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.bridge import blocking, run, threaded
+from filestore_fsspec.errors import (
+    PartialWrite,
+)
+from filestore_fsspec.operations import write_each
+
+if TYPE_CHECKING:
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Locations
+
+
+def publish(
+    locations: Locations, path: str, local_path: str, mode: str, min_copies: int | None = None
+) -> list[Location]:
+    """Show a local file's content under `path` at every location, or at none; return them.
+
+    Each location first takes all of it in, under no name; when all have, it is shown.
+
+    Args:
+        locations: where to.
+        path: the key.
+        local_path: what is to be shown there.
+        mode: `overwrite` or `create`.
+        min_copies: how many locations are enough, all by default.
+
+    Raises:
+        FileExistsError: `mode` is `create`, and a location has it.
+        TransportException: the only location failed.
+        PartialWrite: one of several failed; `written` names those that show it all the same.
+    """
+    staged: dict[Location, Any] = {}
+    what = f"write {path!r}"
+
+    async def stage(location: Location) -> bool:
+        staged[location] = await location.attempt(
+            blocking, "write", path, "stage", local_path, location.fs_path(path), mode
+        )
+        return True
+
+    async def show(location: Location) -> bool:
+        await location.attempt(blocking, "write", path, "show", staged[location])
+        del staged[location]
+        return True
+
+    try:
+        try:
+            taken = run(write_each(locations, threaded, stage, what, min_copies))
+        except PartialWrite as error:
+            # What took it in shows nothing of it.
+            reasons = "; ".join(map(str, error.failed.values()))
+            message = f"{what}: done at none; failed: {reasons}"
+            raise PartialWrite(message, (), error.failed) from error.__cause__
+        return run(write_each(tuple(taken), threaded, show, what, min_copies))
+    finally:
+        for file in staged.values():
+            with suppress(OSError):  # the failure that led here is the one to tell
+                file.discard()

@@ -1,0 +1,186 @@
+"""`ReadFile`: a file of the first location that has it.
+
+When that one dies, reading goes on at the same byte on the next.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+from fsspec import AbstractFileSystem
+
+from filestore_fsspec.bridge import blocking, run
+from filestore_fsspec.errors import (
+    CorruptedFileStoreException,
+    LocationUnavailable,
+    NotFound,
+    TransportException,
+)
+from filestore_fsspec.operations import read_first
+
+if TYPE_CHECKING:
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Locations
+
+_BUFFER_BYTES = 2**16
+
+
+class ReadFile(io.BufferedReader):
+    """A file of the first location that has it."""
+
+    def __init__(self, locations: Locations, path: str, **options: Any) -> None:  # noqa: ANN401
+        """Open `path`; `options` go to the location's own file.
+
+        Raises:
+            NotFound: every location said absent.
+            LocationUnavailable: none has it, and not all could say.
+        """
+        self._source = _Source(locations, path, options)
+        super().__init__(self._source, _BUFFER_BYTES)
+        self.path = self.full_name = path
+        self.size = self._source.size
+        # The same whichever location answers: the block cache compares it with the last time's.
+        self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
+
+    @property
+    def location(self) -> Location:
+        """The location that answers now."""
+        return self._source.location
+
+    @property
+    def cache(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """What fsspec's block cache puts between this file and its location; None is nothing."""
+        return self._source.cache
+
+    @cache.setter
+    def cache(self, cache: Any) -> None:  # noqa: ANN401
+        self._source.cache = cache
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._source.closed
+
+    @closed.setter
+    def closed(self, _closed: bool) -> None:
+        """Do nothing: the block cache says so of a file that it has closed."""
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to before `end`, as the block cache asks for them."""
+        return self._source.fetch(start, end)
+
+
+class _Source(io.RawIOBase):
+    def __init__(self, locations: Locations, path: str, options: dict[str, Any]) -> None:
+        self._locations, self._path, self._options = locations, path, options
+        self.location, self._file = self._open(locations)
+        self.size = _size(self._file)
+        self.cache: Any = None
+        self._position = 0
+        self._last = (0, b"")
+
+    def _open(self, locations: Locations) -> tuple[Location, IO[bytes]]:
+        async def open_at(location: Location) -> IO[bytes]:
+            path = location.fs_path(self._path)
+            file: IO[bytes] = await location.attempt(
+                blocking, "open", self._path, "open", path, "rb", **self._options
+            )
+            return file
+
+        return run(read_first(locations, open_at, f"open {self._path!r}"))
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"cannot seek to {start + offset}: before the start")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has a buffer
+        content = self._read(len(memoryview(buffer)))
+        memoryview(buffer).cast("B")[: len(content)] = content
+        return len(content)
+
+    def readall(self) -> bytes:
+        parts = []
+        while part := self._read(max(self.size - self._position, 0)):
+            parts.append(part)
+        return b"".join(parts)
+
+    def fetch(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to before `end`, past the cache; stay where we are."""
+        cache, position = self.cache, self._position
+        self.cache, self._position = None, start
+        try:
+            parts = []
+            while part := self._read(end - self._position):
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            self.cache, self._position = cache, position
+
+    def _read(self, size: int) -> bytes:
+        if self.cache is not None:
+            end = min(self._position + size, self.size)
+            content: bytes = self.cache._fetch(self._position, end)  # noqa: SLF001 - fsspec's way
+            self._position += len(content)
+            return content
+        while True:
+            try:
+                if self._file.tell() != self._position:
+                    self._file.seek(self._position)
+                content = self._file.read(size)
+            except OSError as error:
+                self._go_on(error)
+                continue
+            self._position += len(content)
+            if content:
+                seen = content[-_BUFFER_BYTES:]
+                self._last = (self._position - len(seen), seen)
+            return content
+
+    def _go_on(self, error: OSError) -> None:
+        """Open the file at the next location, if it is the same there; else raise `error`."""
+        died = self.location
+        left = self._locations[self._locations.index(died) + 1 :]
+        try:
+            if not left:
+                raise NotFound("no location is left")
+            self.location, file = self._open(left)
+        except TransportException as none:
+            message = f"{died}: reading {self._path!r} broke off at byte {self._position}: {error}"
+            raise LocationUnavailable(f"{message}; then: {none}", error) from error
+        with suppress(OSError):
+            self._file.close()
+        self._file = file
+        start, seen = self._last
+        if _size(file) != self.size or (file.seek(start) == start and file.read(len(seen)) != seen):
+            raise CorruptedFileStoreException(
+                f"{self.location}: {self._path!r} is not the file whose reading at {died} broke "
+                f"off at byte {self._position}"
+            ) from error
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._file.close()
+
+
+def _size(file: IO[bytes]) -> int:
+    size = getattr(file, "size", None)
+    if size is None:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+    return int(size)
