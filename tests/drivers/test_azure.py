@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -83,7 +84,11 @@ def forget_connections() -> None:
 def requests(service: Service, text: str) -> list[str]:
     """Return the methods of the requests whose line in the server's log holds `text`, in order."""
     assert service.server is not None
-    lines = service.server.log.read_text().splitlines()
+    log = service.server.log
+    marker = secrets.token_hex(8)
+    service.raw.read(marker)  # the log is written behind the answers, in their order
+    wait_until(lambda: marker in log.read_text(), "the log")
+    lines = log.read_text().splitlines()
     return [line.partition('"')[2].split()[0] for line in lines if text in line and '"' in line]
 
 
