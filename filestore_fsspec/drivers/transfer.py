@@ -23,7 +23,7 @@ MEMORY_BYTES = 64 * 2**20
 PIECE_BYTES = 8 * 2**20
 ONE_REQUEST_BYTES = 16 * 2**20
 """Up to this size an object is written in one request."""
-_READ_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 
 
 def piece_bytes(size: int, max_pieces: int) -> int:
@@ -118,7 +118,7 @@ async def save(
     """Write what `read(size)` gives to a file of this machine, or leave no file."""
     try:
         with open(local_path, "wb") as target:  # noqa: ASYNC230, PTH123 - the page cache takes it
-            while chunk := await read(_READ_BYTES):
+            while chunk := await read(_CHUNK_BYTES):
                 target.write(chunk)
                 callback.relative_update(len(chunk))
     except BaseException:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import AsyncFileSystem, sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
+from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.azure.file import AzureDriverFile
 from filestore_fsspec.drivers.azure.listing import is_folder
 from filestore_fsspec.drivers.azure.writing import AzureWriting
@@ -105,5 +106,6 @@ class AzureDriver(AzureWriting):
     ) -> AzureDriverFile:
         if "a" in mode:
             raise OSError(errno.ENOTSUP, "what is on Azure cannot be appended to", path)
-        length = block_size or self.blocksize
+        length = block_size or (READ_BYTES if mode == "rb" else self.blocksize)
+        kwargs.setdefault("cache_type", cache_type(block_size))
         return AzureDriverFile(self, path, mode, length, autocommit=autocommit, **kwargs)

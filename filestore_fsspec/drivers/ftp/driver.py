@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.utils import isfilelike
 
+from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.ftp.client import parent
 from filestore_fsspec.drivers.ftp.connection import encode
@@ -119,8 +120,15 @@ class FTPDriver(FTPReader):
         except OSError as error:
             reason.add_note(f"{temporary} may be left behind: {error}")
 
-    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> FTPFile:  # noqa: ANN401
-        return FTPFile(self, path, mode, **kwargs)
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> FTPFile:
+        kwargs.setdefault("cache_type", cache_type(block_size))
+        return FTPFile(self, path, mode, block_size=block_size or READ_BYTES, **kwargs)
 
     def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Copy a file by way of this machine: FTP has no copy of its own."""

@@ -17,6 +17,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.utils import isfilelike
 
+from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.base import AsyncDriver, absent, first_folder, split_entries
 from filestore_fsspec.drivers.http.files import (
     HTTPFile,
@@ -206,8 +207,9 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
         if info["type"] == "directory":
             raise absent(path)
         if info["size"] is not None:
-            block_size = block_size or self.block_size
-            return HTTPFile(self, path, block_size=block_size, size=info["size"])
+            cache = kwargs.get("cache_type", cache_type(block_size))
+            length = block_size or READ_BYTES
+            return HTTPFile(self, path, block_size=length, size=info["size"], cache_type=cache)
         file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller closes it
         self.get_file(path, file)
         file.seek(0)

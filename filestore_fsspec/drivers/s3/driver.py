@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
+from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of
 from filestore_fsspec.drivers.s3.file import S3DriverFile
 from filestore_fsspec.drivers.s3.writing import S3Writing
@@ -45,7 +46,7 @@ class S3Driver(S3Writing):
     """
 
     cachable = False
-    default_block_size = PIECE_BYTES  # s3fs reads 50 MiB ahead
+    default_block_size = PIECE_BYTES  # of what is written; s3fs holds 50 MiB
 
     async def read_once(self, bucket: str, key: str, **request: str) -> bytes:
         """Return what one GET gives; `request` is S3's own (Range, IfMatch)."""
@@ -173,5 +174,6 @@ class S3Driver(S3Writing):
         autocommit: bool = True,  # noqa: FBT001, FBT002 - fsspec's signature
         **kwargs: object,
     ) -> S3DriverFile:
-        length = block_size or self.default_block_size
+        length = block_size or (READ_BYTES if mode == "rb" else self.default_block_size)
+        kwargs.setdefault("cache_type", cache_type(block_size))
         return S3DriverFile(self, path, mode, length, autocommit=autocommit, **kwargs)

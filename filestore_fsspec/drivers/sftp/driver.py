@@ -18,6 +18,7 @@ import asyncssh
 from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK
 
+from filestore_fsspec.drivers.ahead import cache_type
 from filestore_fsspec.drivers.base import absent
 from filestore_fsspec.drivers.sftp.connection import GONE, Connection
 from filestore_fsspec.drivers.sftp.file import SFTPFile
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.drivers.base import Info
+
+_READ_BYTES = 2**15  # many requests are under way at once: reading far ahead gains little
 
 
 class SFTPDriver(SFTPFolders):
@@ -225,11 +228,13 @@ class SFTPDriver(SFTPFolders):
         if mode not in {"rb", "wb", "xb"}:
             raise io.UnsupportedOperation(f"mode {mode!r}: files are read, or written as a whole")
         kwargs.pop("size", None)  # the server's word counts
+        kwargs.setdefault("cache_type", cache_type(block_size))
+        start_bytes = _READ_BYTES if mode == "rb" else "default"
         return SFTPFile(
             self,
             path,
             mode,
-            block_size=block_size or "default",
+            block_size=block_size or start_bytes,
             autocommit=autocommit,
             cache_options=cache_options,
             **kwargs,
