@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
-from filestore_fsspec.operations import list_merged, locate_each, select
+from filestore_fsspec.operations import list_merged, locate_each, select, spread
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Iterable, Iterator
     from types import TracebackType
 
-    from filestore_fsspec.bridge import Caller
     from filestore_fsspec.filesystem import FileStoreFileSystem
     from filestore_fsspec.location import Location
-    from filestore_fsspec.operations import Located, Locations
+    from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
     from filestore_fsspec.store import LocalPath
 
@@ -111,7 +110,7 @@ class FileStore(Store):
         """
         targets = self._writable(location, f"put {path!r}")
         with spooled(content) as source:
-            return _spread(
+            return spread(
                 targets, lambda caller: self._put(caller, targets, path, source, force=force)
             )
 
@@ -133,7 +132,7 @@ class FileStore(Store):
             ReadOnly, TransportException, PartialWrite, InvalidKey, ValueError: as in `put`.
         """
         targets = self._writable(location, f"upload {dest!r}")
-        return _spread(
+        return spread(
             targets,
             lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
         )
@@ -227,7 +226,7 @@ class FileStore(Store):
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         targets = self._writable(location, f"delete {path!r}")
-        _spread(targets, lambda caller: self._delete(caller, targets, path))
+        spread(targets, lambda caller: self._delete(caller, targets, path))
 
     def delete_batch(
         self, paths: Iterable[str], location: str = "all", *, at_once: int | None = None
@@ -243,7 +242,7 @@ class FileStore(Store):
         Raises:
             InvalidKey: `path` is no key.
         """
-        return _spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
+        return spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
 
     def list(self, prefix: str = "", location: str = "all") -> Iterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first.
@@ -269,10 +268,3 @@ def _iterate(pages: AsyncGenerator[list[T], None]) -> Iterator[T]:
     finally:
         # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
         start(pages.aclose())
-
-
-def _spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
-    """Step an operation on one location in this thread; run one on several side by side."""
-    if len(locations) == 1:
-        return run(operation(blocking))
-    return wait(operation(awaitable))

@@ -10,6 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
+from filestore_fsspec.bridge import awaitable, blocking, run, wait
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -248,6 +249,13 @@ async def merge_children(
     merged.sort(key=lambda info: bool(info["type"] == "directory"))
     found = {info["name"]: info for info in reversed(merged)}
     return [found[name] for name in sorted(found)] if folders else None
+
+
+def spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
+    """Step an operation on one location in this thread; run one on several side by side."""
+    if len(locations) == 1:
+        return run(operation(blocking))
+    return wait(operation(awaitable))
 
 
 def _value(outcome: T | Exception) -> T:

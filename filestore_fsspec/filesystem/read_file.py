@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from fsspec import AbstractFileSystem
 
@@ -22,8 +22,12 @@ from filestore_fsspec.errors import (
 from filestore_fsspec.operations import read_first
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
+
+T = TypeVar("T")
 
 _BUFFER_BYTES = 2**16
 
@@ -109,15 +113,20 @@ class _Source(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever has a buffer
-        content = self._read(len(memoryview(buffer)))
-        memoryview(buffer).cast("B")[: len(content)] = content
-        return len(content)
+        view = memoryview(buffer).cast("B")
+        if self.cache is not None:
+            content = self._cached(len(view))
+            view[: len(content)] = content
+            return len(content)
+        length: int = self._here(lambda file: file.readinto(view))
+        self._seen(view[:length])
+        return length
 
     def readall(self) -> bytes:
         parts = []
         while part := self._read(max(self.size - self._position, 0)):
             parts.append(part)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def fetch(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` to before `end`, past the cache; stay where we are."""
@@ -133,23 +142,32 @@ class _Source(io.RawIOBase):
 
     def _read(self, size: int) -> bytes:
         if self.cache is not None:
-            end = min(self._position + size, self.size)
-            content: bytes = self.cache._fetch(self._position, end)  # noqa: SLF001 - fsspec's way
-            self._position += len(content)
-            return content
+            return self._cached(size)
+        content: bytes = self._here(lambda file: file.read(size))
+        self._seen(content)
+        return content
+
+    def _cached(self, size: int) -> bytes:
+        end = min(self._position + size, self.size)
+        content: bytes = self.cache._fetch(self._position, end)  # noqa: SLF001 - fsspec's way
+        self._position += len(content)
+        return content
+
+    def _here(self, act: Callable[[Any], T]) -> T:
+        """Act on the file where we are, at whichever location still gives it."""
         while True:
             try:
                 if self._file.tell() != self._position:
                     self._file.seek(self._position)
-                content = self._file.read(size)
+                return act(self._file)
             except OSError as error:
                 self._go_on(error)
-                continue
-            self._position += len(content)
-            if content:
-                seen = content[-_BUFFER_BYTES:]
-                self._last = (self._position - len(seen), seen)
-            return content
+
+    def _seen(self, content: bytes | memoryview) -> None:
+        self._position += len(content)
+        if content:
+            seen = bytes(content[-_BUFFER_BYTES:])
+            self._last = (self._position - len(seen), seen)
 
     def _go_on(self, error: OSError) -> None:
         """Open the file at the next location, if it is the same there; else raise `error`."""

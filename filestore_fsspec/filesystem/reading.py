@@ -21,10 +21,7 @@ from filestore_fsspec.filesystem.folders import (
     children,
     look,
 )
-from filestore_fsspec.operations import (
-    list_merged,
-    merge_children,
-)
+from filestore_fsspec.operations import list_merged, merge_children, spread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,23 +79,29 @@ class Reading(Base):
                 path = sorted(below)
         return await super()._cat(path, on_error=on_error, **kwargs)
 
-    async def _get_file(
+    def get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
+        run(self._fetch(blocking, rpath, lpath, *args, **kwargs))
+
+    async def _get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
+        await on_io_loop(self._fetch(awaitable, rpath, lpath, *args, **kwargs))
+
+    async def _fetch(
         self,
+        caller: Caller,
         rpath: str,
         lpath: Any,
         callback: Callback = DEFAULT_CALLBACK,
         location: str | None = None,
         **kwargs: Any,
     ) -> None:
-        key = self._strip_protocol(rpath)
-        if await self._isdir(key, location):
+        key, selected = self._strip_protocol(rpath), self._readable(location)
+        try:
+            await self._first(selected, lambda each: each.fetch(caller, key, Path(lpath)), key)
+        except FileNotFoundError:
+            if await self._kind(caller, key, location) != "directory":
+                raise
             os.makedirs(lpath, exist_ok=True)
             return
-        await on_io_loop(
-            self._first(
-                self._readable(location), lambda each: each.fetch(awaitable, key, Path(lpath)), key
-            )
-        )
         size = os.path.getsize(lpath)
         callback.set_size(size)
         callback.absolute_update(size)
@@ -156,35 +159,48 @@ class Reading(Base):
             return True
         return False
 
+    def isfile(self, path: str, location: str | None = None) -> bool:
+        return run(self._kind(blocking, path, location, certain=True)) == "file"
+
     async def _isfile(self, path: str, location: str | None = None) -> bool:
-        return await self._kind(path, location, certain=True) == "file"
+        return await on_io_loop(self._kind(awaitable, path, location, certain=True)) == "file"
+
+    def isdir(self, path: str, location: str | None = None) -> bool:
+        return run(self._kind(blocking, path, location)) == "directory"
 
     async def _isdir(self, path: str, location: str | None = None) -> bool:
-        return await self._kind(path, location) == "directory"
+        return await on_io_loop(self._kind(awaitable, path, location)) == "directory"
 
-    async def _kind(self, path: str, location: str | None, *, certain: bool = False) -> str | None:
+    async def _kind(
+        self, caller: Caller, path: str, location: str | None, *, certain: bool = False
+    ) -> str | None:
         # fsspec's own isfile and isdir say False whatever goes wrong.
         try:
-            kind: str = (await self._info(path, location=location, certain=certain))["type"]
+            kind: str = (await self._look(caller, path, location, certain))["type"]
         except FileNotFoundError:
             return None
         return kind
 
-    async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
-        infos = await on_io_loop(self._list(path, **kwargs))
-        return infos if detail else [info["name"] for info in infos]
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        selected = self._readable(kwargs.get("location"))
+        return _named(spread(selected, lambda caller: self._list(caller, path, **kwargs)), detail)
 
-    async def _list(self, path: str, location: str | None = None, **kwargs: Any) -> list[Info]:
+    async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        return _named(await on_io_loop(self._list(awaitable, path, **kwargs)), detail)
+
+    async def _list(
+        self, caller: Caller, path: str, location: str | None = None, **kwargs: Any
+    ) -> list[Info]:
         key, selected = self._strip_protocol(path), self._readable(location)
         found = await merge_children(
             selected,
-            awaitable,
-            lambda each: children(each, awaitable, key),
+            caller,
+            lambda each: children(each, caller, key),
             f"list {key!r}",
             strict=self.store.strict,
         )
         if found is None:
-            info = await self._look(awaitable, key, location)
+            info = await self._look(caller, key, location)
             return [info] if info["type"] == "file" else []
         return found
 
@@ -228,6 +244,10 @@ class Reading(Base):
         tell = _raise_unless_absent if on_error == "omit" else on_error
         async for step in super()._walk(path, maxdepth, topdown, on_error=tell, **kwargs):
             yield step
+
+
+def _named(infos: list[Info], detail: bool) -> list[Any]:
+    return infos if detail else [info["name"] for info in infos]
 
 
 def _is_top_level(path: object) -> bool:

@@ -137,7 +137,7 @@ class Writing(Reading):
         self, path: str, exist_ok: bool = False, location: str | None = None
     ) -> None:
         key = self._strip_protocol(path)
-        kind = await self._kind(key, location)
+        kind = await on_io_loop(self._kind(awaitable, key, location))
         if kind == "file" or (kind and not exist_ok):
             raise FileExistsError(f"cannot make the folder {key!r}: it is there already")
         if key:
