@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from filestore_fsspec.bridge import awaitable, on_io_loop, start
+from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, locate_each, select
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
@@ -47,27 +48,48 @@ class AsyncFileStore(Store):
         """Close the connections to every location. The next call makes new ones."""
         await asyncio.to_thread(self._close)
 
-    async def get(self, path: str, location: str = "any") -> bytes | None:
+    async def get(
+        self, path: str, location: str = "any", *, deadline_seconds: float | None = None
+    ) -> bytes | None:
         """Return the content of `path`, or None if it is absent."""
-        return await on_io_loop(self._get(awaitable, path, location))
+        with self.ending(deadline_seconds):
+            return await on_io_loop(self._get(awaitable, path, location))
 
-    async def exists(self, path: str, location: str = "any") -> list[Location]:
+    async def exists(
+        self, path: str, location: str = "any", *, deadline_seconds: float | None = None
+    ) -> list[Location]:
         """Return the locations that have `path`; with `any`, the first alone."""
-        return await on_io_loop(self._exists(awaitable, path, location))
+        with self.ending(deadline_seconds):
+            return await on_io_loop(self._exists(awaitable, path, location))
 
-    async def download(self, path: str, dest: LocalPath, location: str = "any") -> list[Location]:
+    async def download(
+        self,
+        path: str,
+        dest: LocalPath,
+        location: str = "any",
+        *,
+        deadline_seconds: float | None = None,
+    ) -> list[Location]:
         """Bring `path` to the local file `dest`, and return the location that had it."""
-        return await on_io_loop(self._download(awaitable, path, dest, location))
+        with self.ending(deadline_seconds):
+            return await on_io_loop(self._download(awaitable, path, dest, location))
 
     async def put(
-        self, path: str, content: Content, location: str = "all", force: bool = False
+        self,
+        path: str,
+        content: Content,
+        location: str = "all",
+        force: bool = False,
+        *,
+        deadline_seconds: float | None = None,
     ) -> list[Location]:
         """Store `content` under `path`; return the locations written."""
-        targets = self._writable(location, f"put {path!r}")
-        with ExitStack() as stack:
-            # In a thread, for reading a file object blocks.
-            source = await asyncio.to_thread(stack.enter_context, spooled(content))
-            return await on_io_loop(self._put(awaitable, targets, path, source, force=force))
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"put {path!r}")
+            with ExitStack() as stack:
+                # In a thread, for reading a file object blocks.
+                source = await asyncio.to_thread(stack.enter_context, spooled(content))
+                return await on_io_loop(self._put(awaitable, targets, path, source, force=force))
 
     async def upload(
         self,
@@ -76,12 +98,15 @@ class AsyncFileStore(Store):
         location: str = "all",
         force: bool = False,
         verify: bool = False,
+        *,
+        deadline_seconds: float | None = None,
     ) -> list[Location]:
         """Store the local file `src` under `dest`; return the locations written."""
-        targets = self._writable(location, f"upload {dest!r}")
-        return await on_io_loop(
-            self._upload(awaitable, targets, src, dest, force=force, verify=verify)
-        )
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"upload {dest!r}")
+            return await on_io_loop(
+                self._upload(awaitable, targets, src, dest, force=force, verify=verify)
+            )
 
     async def upload_batch(
         self,
@@ -91,11 +116,13 @@ class AsyncFileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Store many local files, `(src, dest)` each; return `(src, dest, error)` of failures."""
-        targets = self._writable(location, "upload a batch")
-        bulk = self._bulk(targets, at_once, callback)
-        return await on_io_loop(self._upload_batch(targets, tuples, force, bulk))
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, "upload a batch")
+            bulk = self._bulk(targets, at_once, callback)
+            return await on_io_loop(self._upload_batch(targets, tuples, force, bulk))
 
     async def download_batch(
         self,
@@ -104,10 +131,12 @@ class AsyncFileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Bring many keys, `(path, dest)` each; return `(path, dest, error)` of failures."""
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
-        return await on_io_loop(self._download_batch(tuples, location, bulk))
+        with self.ending(deadline_seconds):
+            bulk = self._bulk(select(self.locations, location), at_once, callback)
+            return await on_io_loop(self._download_batch(tuples, location, bulk))
 
     def get_many(
         self,
@@ -116,10 +145,14 @@ class AsyncFileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> AsyncIterator[bytes | None]:
         """Yield what `get` returns for each of `paths`, in their order, many read at once."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
-        return _iterate(self._many(lambda path: self._get(awaitable, path, location), paths, bulk))
+        return _iterate(
+            self._many(lambda path: self._get(awaitable, path, location), paths, bulk),
+            self._end(deadline_seconds),
+        )
 
     def exists_many(
         self,
@@ -128,45 +161,66 @@ class AsyncFileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> AsyncIterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; like `get_many`."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
         return _iterate(
-            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
+            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk),
+            self._end(deadline_seconds),
         )
 
-    async def delete(self, path: str, location: str = "all") -> None:
+    async def delete(
+        self, path: str, location: str = "all", *, deadline_seconds: float | None = None
+    ) -> None:
         """Delete `path` from the selected locations; what is absent is no error."""
-        targets = self._writable(location, f"delete {path!r}")
-        await on_io_loop(self._delete(awaitable, targets, path))
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"delete {path!r}")
+            await on_io_loop(self._delete(awaitable, targets, path))
 
     async def delete_batch(
-        self, paths: Iterable[str], location: str = "all", *, at_once: int | None = None
+        self,
+        paths: Iterable[str],
+        location: str = "all",
+        *,
+        at_once: int | None = None,
+        deadline_seconds: float | None = None,
     ) -> None:
         """Delete many keys, as many in a request as a location takes."""
-        targets, keys = self._writable(location, "delete a batch"), list(paths)
-        bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
-        await on_io_loop(self._delete_batch(targets, keys, bulk.at_once))
+        with self.ending(deadline_seconds):
+            targets, keys = self._writable(location, "delete a batch"), list(paths)
+            bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
+            await on_io_loop(self._delete_batch(targets, keys, bulk.at_once))
 
-    async def locate(self, path: str) -> list[Located]:
+    async def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why."""
-        return await on_io_loop(locate_each(self.locations, awaitable, path))
+        with self.ending(deadline_seconds):
+            return await on_io_loop(locate_each(self.locations, awaitable, path))
 
-    async def list(self, prefix: str = "", location: str = "all") -> AsyncIterator[str]:
+    async def list(
+        self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
+    ) -> AsyncIterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first."""
         selected = select(self.locations, location)
-        async for info in _iterate(list_merged(selected, awaitable, prefix, strict=self.strict)):
+        async for info in _iterate(
+            list_merged(selected, awaitable, prefix, strict=self.strict),
+            self._end(deadline_seconds),
+        ):
             yield info["name"]
 
 
-async def _iterate(pages: AsyncGenerator[list[T], None]) -> AsyncIterator[T]:
+async def _iterate(pages: AsyncGenerator[list[T], None], end: float | None) -> AsyncIterator[T]:
     """Yield the items of pages that are made on the I/O loop; end their making if not exhausted."""
+
+    async def step() -> list[T] | None:
+        with until(end):  # for each step: what the caller does between them is not ours to end
+            return await on_io_loop(next_page())
 
     async def next_page() -> list[T] | None:
         return await anext(pages, None)
 
     try:
-        while (page := await on_io_loop(next_page())) is not None:
+        while (page := await step()) is not None:
             for item in page:
                 yield item
     finally:

@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fsspec.asyn import get_loop
+
+from filestore_fsspec.deadline import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
@@ -39,6 +42,9 @@ class Caller(Protocol):
 
 class _Blocking:
     async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if seconds_left() is not None and fs.may_wait:
+            # Only on the I/O loop can a call be left that does not come back.
+            return wait(awaitable.call(fs, method, *args, **kwargs))
         return getattr(fs, method)(*args, **kwargs)
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
@@ -57,21 +63,31 @@ class _Blocking:
 class _Threaded(_Blocking):
     """Blocking, but each of several in a thread of its own: for file objects, which only block."""
 
+    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return getattr(fs, method)(*args, **kwargs)
+
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         jobs = list(coroutines)
         if len(jobs) == 1:
             return await super().each(jobs)
         with ThreadPoolExecutor(len(jobs)) as threads:
-            futures = [threads.submit(run, job) for job in jobs]
+            futures = [threads.submit(copy_context().run, run, job) for job in jobs]
         return [_not_cancelled(future.exception() or future.result()) for future in futures]
 
 
 class _Awaitable:
     async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if fs.async_impl:
-            return await getattr(fs, f"_{method}")(*args, **kwargs)
-        job = partial(getattr(fs, method), *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(fs.threads, job)
+        limit = asyncio.timeout(seconds_left())
+        try:
+            async with limit:
+                if fs.async_impl:
+                    return await getattr(fs, f"_{method}")(*args, **kwargs)
+                job = partial(getattr(fs, method), *args, **kwargs)
+                return await asyncio.get_running_loop().run_in_executor(fs.threads, job)
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError("the deadline has passed") from error
+            raise
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         outcomes = await asyncio.gather(*coroutines, return_exceptions=True)

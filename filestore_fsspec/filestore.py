@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
+from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, locate_each, select, spread
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
@@ -30,7 +31,8 @@ class FileStore(Store):
 
     `location` is `near`, `far`, `all`, `any` or a location's name. Reading goes in order and takes
     the first answer; writing goes to every selected location side by side. Threads may share a
-    store; after a fork the child makes its own connections.
+    store; after a fork the child makes its own connections. A call ends within `deadline_seconds`,
+    its own or the store's: what has not answered by then is a LocationUnavailable.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -64,25 +66,38 @@ class FileStore(Store):
         """Close the connections to every location. The next call makes new ones."""
         self._close()
 
-    def get(self, path: str, location: str = "any") -> bytes | None:
+    def get(
+        self, path: str, location: str = "any", *, deadline_seconds: float | None = None
+    ) -> bytes | None:
         """Return the content of `path`, or None if every selected location says it is absent.
 
         Raises:
             LocationUnavailable: none has it, and not all could say.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
-        return run(self._get(blocking, path, location))
+        with self.ending(deadline_seconds):
+            return run(self._get(blocking, path, location))
 
-    def exists(self, path: str, location: str = "any") -> list[Location]:
+    def exists(
+        self, path: str, location: str = "any", *, deadline_seconds: float | None = None
+    ) -> list[Location]:
         """Return the locations that have `path`; with `any`, the first alone.
 
         Raises:
             LocationUnavailable: none has it, and not all could say.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
-        return run(self._exists(blocking, path, location))
+        with self.ending(deadline_seconds):
+            return run(self._exists(blocking, path, location))
 
-    def download(self, path: str, dest: LocalPath, location: str = "any") -> list[Location]:
+    def download(
+        self,
+        path: str,
+        dest: LocalPath,
+        location: str = "any",
+        *,
+        deadline_seconds: float | None = None,
+    ) -> list[Location]:
         """Bring `path` to the local file `dest`, and return the location that had it.
 
         `dest` is replaced when all of it is there; its folders are made.
@@ -92,10 +107,17 @@ class FileStore(Store):
             LocationUnavailable: none has it, and not all could say.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
-        return run(self._download(blocking, path, dest, location))
+        with self.ending(deadline_seconds):
+            return run(self._download(blocking, path, dest, location))
 
     def put(
-        self, path: str, content: Content, location: str = "all", force: bool = False
+        self,
+        path: str,
+        content: Content,
+        location: str = "all",
+        force: bool = False,
+        *,
+        deadline_seconds: float | None = None,
     ) -> list[Location]:
         """Store `content` under `path`; return the locations written.
 
@@ -108,11 +130,12 @@ class FileStore(Store):
             PartialWrite: one of several failed; `written` and `failed` say which.
             InvalidKey, ValueError, TypeError: an argument cannot be used.
         """
-        targets = self._writable(location, f"put {path!r}")
-        with spooled(content) as source:
-            return spread(
-                targets, lambda caller: self._put(caller, targets, path, source, force=force)
-            )
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"put {path!r}")
+            with spooled(content) as source:
+                return spread(
+                    targets, lambda caller: self._put(caller, targets, path, source, force=force)
+                )
 
     def upload(
         self,
@@ -121,6 +144,8 @@ class FileStore(Store):
         location: str = "all",
         force: bool = False,
         verify: bool = False,
+        *,
+        deadline_seconds: float | None = None,
     ) -> list[Location]:
         """Store the local file `src` under `dest`; return the locations written.
 
@@ -131,11 +156,12 @@ class FileStore(Store):
             CorruptedFileStoreException: `verify` found another size at the only location.
             ReadOnly, TransportException, PartialWrite, InvalidKey, ValueError: as in `put`.
         """
-        targets = self._writable(location, f"upload {dest!r}")
-        return spread(
-            targets,
-            lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
-        )
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"upload {dest!r}")
+            return spread(
+                targets,
+                lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
+            )
 
     def upload_batch(
         self,
@@ -145,6 +171,7 @@ class FileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Store many local files, given as `(src, dest)`; return `(src, dest, error)` of failures.
 
@@ -156,13 +183,15 @@ class FileStore(Store):
             force: whether what is there is overwritten.
             at_once: how many are under way at a time; the locations' own number by default.
             callback: fsspec's, told of each pair that is done.
+            deadline_seconds: how long all of it may take; what is not done by then has failed.
 
         Raises:
             ReadOnly, ValueError: no selected location may be written, or there is none.
         """
-        targets = self._writable(location, "upload a batch")
-        bulk = self._bulk(targets, at_once, callback)
-        return wait(self._upload_batch(targets, tuples, force, bulk))
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, "upload a batch")
+            bulk = self._bulk(targets, at_once, callback)
+            return wait(self._upload_batch(targets, tuples, force, bulk))
 
     def download_batch(
         self,
@@ -171,6 +200,7 @@ class FileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Bring many keys, given as `(path, dest)`; return `(path, dest, error)` of failures.
 
@@ -179,8 +209,9 @@ class FileStore(Store):
         Raises:
             ValueError: `location` or `at_once` cannot be used.
         """
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
-        return wait(self._download_batch(tuples, location, bulk))
+        with self.ending(deadline_seconds):
+            bulk = self._bulk(select(self.locations, location), at_once, callback)
+            return wait(self._download_batch(tuples, location, bulk))
 
     def get_many(
         self,
@@ -189,6 +220,7 @@ class FileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> Iterator[bytes | None]:
         """Yield what `get` returns for each of `paths`, in their order, many read at once.
 
@@ -200,7 +232,8 @@ class FileStore(Store):
             ValueError: `location` or `at_once` cannot be used.
         """
         bulk = self._bulk(select(self.locations, location), at_once, callback)
-        return _iterate(self._many(lambda path: self._get(awaitable, path, location), paths, bulk))
+        found = self._many(lambda path: self._get(awaitable, path, location), paths, bulk)
+        return _in_time(_iterate(found), self._end(deadline_seconds))
 
     def exists_many(
         self,
@@ -209,14 +242,16 @@ class FileStore(Store):
         *,
         at_once: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
+        deadline_seconds: float | None = None,
     ) -> Iterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; else like `get_many`."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
-        return _iterate(
-            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
-        )
+        found = self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
+        return _in_time(_iterate(found), self._end(deadline_seconds))
 
-    def delete(self, path: str, location: str = "all") -> None:
+    def delete(
+        self, path: str, location: str = "all", *, deadline_seconds: float | None = None
+    ) -> None:
         """Delete `path` from the selected locations; what is absent is no error.
 
         Raises:
@@ -225,26 +260,36 @@ class FileStore(Store):
             PartialWrite: one of several could not; all were tried.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
-        targets = self._writable(location, f"delete {path!r}")
-        spread(targets, lambda caller: self._delete(caller, targets, path))
+        with self.ending(deadline_seconds):
+            targets = self._writable(location, f"delete {path!r}")
+            spread(targets, lambda caller: self._delete(caller, targets, path))
 
     def delete_batch(
-        self, paths: Iterable[str], location: str = "all", *, at_once: int | None = None
+        self,
+        paths: Iterable[str],
+        location: str = "all",
+        *,
+        at_once: int | None = None,
+        deadline_seconds: float | None = None,
     ) -> None:
         """Delete many keys, as many in a request as a location takes. Raises as `delete` does."""
-        targets, keys = self._writable(location, "delete a batch"), list(paths)
-        bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
-        wait(self._delete_batch(targets, keys, bulk.at_once))
+        with self.ending(deadline_seconds):
+            targets, keys = self._writable(location, "delete a batch"), list(paths)
+            bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
+            wait(self._delete_batch(targets, keys, bulk.at_once))
 
-    def locate(self, path: str) -> list[Located]:
+    def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why.
 
         Raises:
             InvalidKey: `path` is no key.
         """
-        return spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
+        with self.ending(deadline_seconds):
+            return spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
 
-    def list(self, prefix: str = "", location: str = "all") -> Iterator[str]:
+    def list(
+        self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
+    ) -> Iterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first.
 
         Raises:
@@ -252,8 +297,20 @@ class FileStore(Store):
             ValueError: `location` cannot be used.
         """
         selected = select(self.locations, location)
-        pages = iterate(list_merged(selected, blocking, prefix, strict=self.strict))
-        return (info["name"] for page in pages for info in page)
+        pages = list_merged(selected, blocking, prefix, strict=self.strict)
+        in_time = _in_time(iterate(pages), self._end(deadline_seconds))
+        return (info["name"] for page in in_time for info in page)
+
+
+def _in_time(items: Iterator[T], end: float | None) -> Iterator[T]:
+    """Yield the items, each made by `end`; what the caller does between them is not ours to end."""
+    done = object()
+    while True:
+        with until(end):
+            item = next(items, done)
+        if item is done:
+            return
+        yield item  # type: ignore[misc]  # no item is `done`
 
 
 def _iterate(pages: AsyncGenerator[list[T], None]) -> Iterator[T]:

@@ -8,17 +8,19 @@ again.
 
 from __future__ import annotations
 
+import logging
 import os
-import random
 import threading
 import weakref
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from filestore_fsspec.attempts import ATTEMPTS, ThereAfterAll, call
+from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bridge import blocking, iterate, run
 from filestore_fsspec.drivers import load_driver
-from filestore_fsspec.drivers.base import Untrusted
 from filestore_fsspec.errors import (
     LocationUnavailable,
     NotFound,
@@ -32,12 +34,13 @@ from filestore_fsspec.urls import parse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
+    from filestore_fsspec.breaker import State
     from filestore_fsspec.bridge import Caller
     from filestore_fsspec.drivers.base import Info
 
-ATTEMPTS = 3
-"""How often a call is tried that a dropped connection ended."""
-_FIRST_PAUSE_SECONDS = 0.1
+log = logging.getLogger("filestore_fsspec")
+
+_COMPARE_BYTES = 8 * 2**20
 _OVERWRITE = {False: "create", True: "overwrite"}
 
 
@@ -47,13 +50,19 @@ class Location:
     Connections are made on first use, by each process for itself. Threads may share it.
     """
 
-    def __init__(self, source: object, connection_attempts: int | None = None) -> None:
+    def __init__(
+        self,
+        source: object,
+        connection_attempts: int | None = None,
+        breaker: Breaker | None = None,
+    ) -> None:
         """Parse `source`, a URL or the predecessor's host mapping. Touches no network.
 
         Args:
             source: see `urls.parse`.
             connection_attempts: how often a call that a dropped connection ended is tried, 3 by
                 default.
+            breaker: says whether it is to be asked; None is always.
 
         Raises:
             InvalidURL: `source` cannot be used; the message says what is allowed.
@@ -66,6 +75,7 @@ class Location:
         self.url = parse(source)
         self.target = translate(self.url)
         self.attempts = connection_attempts or ATTEMPTS
+        self.breaker = breaker
         self._start()
 
     def _start(self) -> None:
@@ -77,10 +87,12 @@ class Location:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process; `url` keeps its password as a `SecretStr`."""
-        return {"url": self.url, "attempts": self.attempts}
+        breaker = self.breaker and (self.breaker.failures, self.breaker.seconds)
+        return {"url": self.url, "attempts": self.attempts, "breaker": breaker}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.url, self.attempts = state["url"], state["attempts"]
+        self.breaker = state["breaker"] and Breaker(*state["breaker"])
         self.target = translate(self.url)
         self._start()
 
@@ -99,6 +111,11 @@ class Location:
     def read_only(self) -> bool:
         """Whether nothing may be written here."""
         return self.target.read_only
+
+    @property
+    def breaker_state(self) -> State:
+        """Whether it is asked: `closed` is yes, `open` no, `half-open` that somebody looks."""
+        return "closed" if self.breaker is None else self.breaker.state
 
     @property
     def fs(self) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -161,12 +178,25 @@ class Location:
             TransportException: the location failed; nothing half-written is visible.
         """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
-        return await self._create(caller, "put", key, "pipe_file", path, content, mode=mode)
+        try:
+            await self.attempt(caller, "put", key, "pipe_file", path, content, mode=mode)
+        except ThereAfterAll:
+            return await self._is_ours(caller, key, BytesIO(content))
+        except FileExistsError:
+            return False
+        return True
 
     async def send(self, caller: Caller, key: str, local_path: str, *, overwrite: bool) -> bool:
         """Write an object from a local file; otherwise like `write`."""
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
-        return await self._create(caller, "upload", key, "put_file", local_path, path, mode=mode)
+        try:
+            await self.attempt(caller, "upload", key, "put_file", local_path, path, mode=mode)
+        except ThereAfterAll:
+            with open(local_path, "rb") as content:  # noqa: ASYNC230, PTH123 - after a failure
+                return await self._is_ours(caller, key, content)
+        except FileExistsError:
+            return False
+        return True
 
     async def holds(self, caller: Caller, key: str) -> bool:
         """Tell whether the object is present; a folder is none.
@@ -226,12 +256,18 @@ class Location:
                 yield [info for info in named if info["name"].startswith(prefix)]
                 more = token is not None
 
-    async def _create(self, caller: Caller, action: str, key: str, *args: Any, mode: str) -> bool:  # noqa: ANN401
-        try:
-            await self.attempt(caller, action, key, *args, mode=mode)
-        except FileExistsError:
-            return False
-        return True
+    async def _is_ours(self, caller: Caller, key: str, content: IO[bytes]) -> bool:
+        """Tell whether an object is what was written: by an attempt whose answer was lost."""
+        start, more = 0, True
+        while more:
+            piece = content.read(_COMPARE_BYTES)
+            end = start + len(piece) + 1  # one byte more than there may be, at the end
+            found = await self.read(caller, key, start, end)
+            if found[: len(piece)] != piece:
+                return False
+            start += len(piece)
+            more = len(piece) == _COMPARE_BYTES
+        return len(found) == len(piece)
 
     async def attempt(
         self,
@@ -249,19 +285,43 @@ class Location:
             TransportException: any other `OSError` as one of ours; `action` and `key` name what
                 was tried.
         """
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return await caller.call(self.fs, method, *args, **kwargs)
-            except FileExistsError:
-                raise
-            except ConnectionError as error:
-                if attempt >= self.attempts or isinstance(error, Untrusted):
-                    raise self._failure(action, key, error) from error
-            except OSError as error:
-                raise self._failure(action, key, error) from error
-            await caller.pause(_FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+        if self.breaker is not None and self.breaker.state != "closed":
+            self._look_after(self.breaker)
+            raise self._failure(action, key, ConnectionError("left alone, for it has just failed"))
+        try:
+            answer = await call(caller, self.fs, self.attempts, method, *args, **kwargs)
+        except FileExistsError:
+            self._note(None)
+            raise
+        except OSError as error:
+            self._note(error)
+            raise self._failure(action, key, error) from error
+        self._note(None)
+        return answer
+
+    def _note(self, error: OSError | None) -> None:
+        """Tell the breaker whether the location answered."""
+        breaker = self.breaker
+        if breaker is None:
+            return
+        if not isinstance(error, ConnectionError | TimeoutError):
+            if breaker.succeeded():
+                log.warning("%s: is back", self)
+        elif breaker.failed():
+            log.warning("%s: failed, and is left alone for %g s", self, breaker.seconds)
+
+    def _look_after(self, breaker: Breaker) -> None:
+        """Have a thread look whether the location is back, if it is time."""
+        if breaker.is_due():
+            threading.Thread(target=self._look, name="filestore-breaker", daemon=True).start()
+
+    def _look(self) -> None:
+        try:
+            self.fs.isfile(self.fs_path("filestore-breaker"))
+        except OSError as error:
+            self._note(error)
+        else:
+            self._note(None)
 
     def _failure(self, action: str, key: str, error: OSError) -> TransportException:
         # fsspec raises its own TimeoutError, without a word, from the driver's.
@@ -330,6 +390,8 @@ class Location:
         """Close the connections. The next call makes new ones."""
         with self._lock:
             fs, self._fs = self._fs, None
+        if self.breaker is not None:
+            self.breaker.reset()
         if fs is not None:
             fs.stop_threads()
             fs.close()
@@ -343,6 +405,8 @@ class Location:
         _parents.append(self._fs)
         self._fs = None
         self._lock = threading.Lock()
+        if self.breaker is not None:
+            self.breaker = Breaker(self.breaker.failures, self.breaker.seconds)
 
 
 _living: weakref.WeakSet[Location] = weakref.WeakSet()

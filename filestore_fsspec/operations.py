@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from filestore_fsspec.bridge import awaitable, blocking, run, wait
+from filestore_fsspec.deadline import share
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
     from datetime import datetime
 
+    from filestore_fsspec.breaker import State
     from filestore_fsspec.bridge import Caller
     from filestore_fsspec.location import Location
 
@@ -48,6 +50,8 @@ class Located(NamedTuple):
     """How long the answer took."""
     error: Exception | None = None
     """Why the state is unknown."""
+    breaker: State = "closed"
+    """Whether the location is asked (closed), left alone (open) or looked after (half-open)."""
 
 
 def select(locations: Locations, name: str) -> Locations:
@@ -93,9 +97,10 @@ async def read_first(
         LocationUnavailable: none has it, and not all could say.
     """
     unknown: dict[Location, Exception] = {}
-    for location in locations:
+    for number, location in enumerate(locations):
         try:
-            return location, await read(location)
+            with share(len(locations) - number):
+                return location, await read(location)
         except NotFound:
             continue
         except TransportException as error:
@@ -112,10 +117,11 @@ async def find_first(locations: Locations, caller: Caller, key: str) -> list[Loc
         LocationUnavailable: none has it, and not all could say.
     """
     unknown: dict[Location, Exception] = {}
-    for location in locations:
+    for number, location in enumerate(locations):
         try:
-            if await location.holds(caller, key):
-                return [location]
+            with share(len(locations) - number):
+                if await location.holds(caller, key):
+                    return [location]
         except TransportException as error:
             unknown[location] = error
     if unknown:
@@ -190,7 +196,9 @@ async def _locate(location: Location, caller: Caller, key: str) -> Located:
     except NotFound:
         return Located(location, "absent", seconds=time.monotonic() - started)
     except TransportException as error:
-        return Located(location, "unknown", seconds=time.monotonic() - started, error=error)
+        seconds = time.monotonic() - started
+        breaker = location.breaker_state
+        return Located(location, "unknown", seconds=seconds, error=error, breaker=breaker)
     seconds = time.monotonic() - started
     if info["type"] != "file":
         return Located(location, "absent", seconds=seconds)

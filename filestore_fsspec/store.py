@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.bulk import delete_many, for_each, in_order
+from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     FileStoreException,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         Iterable,
         Sequence,
     )
+    from contextlib import AbstractContextManager
 
     from fsspec.callbacks import Callback
 
@@ -66,6 +69,9 @@ class Store:
         connection_attempts: int | None = None,
         strict: bool = True,
         min_copies: int | None = None,
+        deadline_seconds: float | None = None,
+        breaker_failures: int | None = 1,
+        breaker_seconds: float = 1.0,
     ) -> None:
         """Parse the locations, near first and far last. Touches no network.
 
@@ -76,20 +82,45 @@ class Store:
             strict: False gives the predecessor's answers: what is unknown is logged and taken for
                 absent, and a failed delete is logged.
             min_copies: how many written copies make a write a success, all by default.
+            deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
+                it is given its own; None is as long as its attempts and time-outs allow.
+            breaker_failures: after how many failed calls in a row a location is left alone, where
+                there are several; None is never.
+            breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
+                background finds the location answering.
 
         Raises:
             InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
-            ValueError: `connection_attempts` or `min_copies` is out of range.
+            ValueError: another argument is out of range.
         """
         if not urls:
             raise InvalidURL("a store needs the URL of at least one location")
-        self.locations: Locations = tuple(Location(url, connection_attempts) for url in urls)
+
+        def breaker() -> Breaker | None:
+            if breaker_failures is None or len(urls) == 1:
+                return None  # where there is nobody else to ask, asking again is right
+            return Breaker(breaker_failures, breaker_seconds)
+
+        self.locations: Locations = tuple(
+            Location(url, connection_attempts, breaker()) for url in urls
+        )
         names = [location.name for location in self.locations if location.name]
         if len(names) != len(set(names)):
             raise InvalidURL(f"two locations have the same name: {', '.join(sorted(names))}")
         if min_copies is not None and not 1 <= min_copies <= len(self.locations):
             raise ValueError(f"min_copies is a number from 1 to {len(self.locations)}, or None")
+        end_in(deadline_seconds)
+        self.deadline_seconds = deadline_seconds
         self.strict = strict
+        self.arguments: dict[str, Any] = {
+            "connection_attempts": connection_attempts,
+            "strict": strict,
+            "min_copies": min_copies,
+            "deadline_seconds": deadline_seconds,
+            "breaker_failures": breaker_failures,
+            "breaker_seconds": breaker_seconds,
+        }
+        """Those that make another store like this one."""
         self.min_copies = min_copies
 
     @property
@@ -126,6 +157,13 @@ class Store:
         if at_once is not None and at_once < 1:
             raise ValueError("at_once is a whole number from 1, or None for the default")
         return Bulk(at_once or max(each.fs.at_once for each in locations), callback)
+
+    def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
+        """Have what runs inside end in time: the call's own, or the store's."""
+        return until(self._end(deadline_seconds))
+
+    def _end(self, deadline_seconds: float | None) -> float | None:
+        return end_in(self.deadline_seconds if deadline_seconds is None else deadline_seconds)
 
     def _writable(self, location: str, action: str) -> Locations:
         return select_writable(self.locations, location, action)

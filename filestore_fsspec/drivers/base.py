@@ -6,7 +6,8 @@ coroutines named with a leading underscore:
 - Absent means absent: `FileNotFoundError` is raised, and `isfile` is False, only when the server
   said that the object is not there (or is a folder). Whatever else went wrong is raised as the
   builtin that fits, the driver's own exception as its `__cause__`: `PermissionError` for refused
-  credentials and rights, `ConnectionError` for what another attempt may mend, `Untrusted` for a
+  credentials and rights, `ConnectionError` for what another attempt may mend (`Busy` after the
+  pause that the server asks for), `Untrusted` for a
   certificate or host key, `TimeoutError` for a server that was silent for too long, any other
   `OSError` for the rest. No other exception type leaves a driver.
 - `cat_file(path, start, end)`, `get_file`, `isfile`, `pipe_file`, `put_file` and `rm_file` take
@@ -25,8 +26,11 @@ from __future__ import annotations
 
 import errno
 import shutil
+import time
 from asyncio import get_running_loop
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -53,6 +57,8 @@ class Driver:
     """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
     at_once: ClassVar[int] = 16
     """How many calls a bulk operation has under way unless it is told otherwise."""
+    may_wait: ClassVar[bool] = True
+    """Whether a call may have to wait for another machine."""
     folders_refuse_late: ClassVar[bool] = False
     """Whether a folder may be in a file's way and is noticed when the file is shown, no sooner."""
     max_threads: ClassVar[int] = 8
@@ -149,6 +155,31 @@ class AsyncDriver(Driver):
 
 class Untrusted(ConnectionError):
     """The server's certificate or host key is not trusted: another attempt would not mend that."""
+
+
+class Busy(ConnectionError):
+    """The server asks to be left alone for a while (Retry-After, RFC 9110 section 10.2.3)."""
+
+    retry_after_seconds = 0.0
+
+
+def passing(text: str, path: str, retry_after: str | None) -> ConnectionError:
+    """Return the error for what another attempt may mend, after the pause that the server asks for.
+
+    `retry_after` is the header's value: seconds, or a date.
+    """
+    error = Busy(errno.EIO, text, path)
+    with suppress(TypeError, ValueError):
+        error.retry_after_seconds = _seconds_until(retry_after or "")
+        return error
+    return ConnectionError(errno.EIO, text, path)
+
+
+def _seconds_until(retry_after: str) -> float:
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    when = parsedate_to_datetime(retry_after)
+    return max(0.0, when.timestamp() - time.time())
 
 
 def absent(path: str) -> FileNotFoundError:

@@ -31,6 +31,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
     """Paths of the store that all `MemoryFileSystem`s of this process share."""
 
     cachable = False
+    may_wait = False
 
     # Reading
 

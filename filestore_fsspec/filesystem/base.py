@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fsspec.asyn import AsyncFileSystem
 
+from filestore_fsspec.bridge import on_io_loop, run
 from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.arguments import OneForEqualLocations, shown
 from filestore_fsspec.operations import (
@@ -21,10 +22,12 @@ from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
+
+T = TypeVar("T")
 
 
 class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[misc]  # fsspec has no types
@@ -44,6 +47,9 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         connection_attempts: int | None = None,
         strict: bool = True,
         min_copies: int | None = None,
+        deadline_seconds: float | None = None,
+        breaker_failures: int | None = 1,
+        breaker_seconds: float = 1.0,
         asynchronous: bool = False,
         loop: Any = None,
         batch_size: int | None = None,
@@ -59,6 +65,10 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             connection_attempts: see `FileStore`.
             strict: False logs a location that cannot say, and takes it for absent.
             min_copies: see `FileStore`.
+            deadline_seconds: how long one call may take for each file or folder that it asks for;
+                an open file has its locations' time-outs alone.
+            breaker_failures: see `FileStore`.
+            breaker_seconds: see `FileStore`.
             asynchronous: whether coroutines are awaited in the caller's event loop.
             loop: fsspec's; the connections live on its I/O loop in any case.
             batch_size: how many files are under way at once, fsspec's own by default.
@@ -73,6 +83,9 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             connection_attempts=connection_attempts,
             strict=strict,
             min_copies=min_copies,
+            deadline_seconds=deadline_seconds,
+            breaker_failures=breaker_failures,
+            breaker_seconds=breaker_seconds,
         )
         self.location = location
 
@@ -81,9 +94,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         """Return the filesystem of `store`, over the same locations and connections."""
         fs: Self = cls(
             locations=[location.url.reveal() for location in store.locations],
-            strict=store.strict,
-            min_copies=store.min_copies,
-            connection_attempts=store.locations[0].attempts,
+            **store.arguments,
             skip_instance_cache=True,
         )
         fs.store = store
@@ -122,6 +133,16 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
 
     def invalidate_cache(self, path: str | None = None) -> None:
         """Do nothing: nothing is cached."""
+
+    # How the store is asked
+
+    def _step(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        with self.store.ending():
+            return run(coroutine)
+
+    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        with self.store.ending():
+            return await on_io_loop(coroutine)
 
     # Who is asked
 

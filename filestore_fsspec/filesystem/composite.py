@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.core import get_compression
 
-from filestore_fsspec.bridge import blocking, run
+from filestore_fsspec.bridge import blocking
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.awaited_file import AwaitedFile
 from filestore_fsspec.filesystem.publish import publish
@@ -144,7 +144,7 @@ class FileStoreFileSystem(Writing):
     def sign(self, path: str, expiration: int = 100, **kwargs: Any) -> str:
         """Return a URL of the first location that has the file and can sign."""
         key = self._strip_protocol(path)
-        found = run(find_each(self._readable(None), blocking, key))
+        found = self._step(find_each(self._readable(None), blocking, key))
         if not found:
             raise NotFound(f"cannot sign {key!r}: there is no such file")
         for location in found:

@@ -14,7 +14,7 @@ from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import has_magic
 
-from filestore_fsspec.bridge import awaitable, blocking, on_io_loop, run
+from filestore_fsspec.bridge import awaitable, blocking
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.base import Base
 from filestore_fsspec.filesystem.folders import (
@@ -38,12 +38,12 @@ class Reading(Base):
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
     ) -> bytes:
         # Stepped in this thread: a near local file costs no event loop.
-        return run(self._read(blocking, path, start, end, **kwargs))
+        return self._step(self._read(blocking, path, start, end, **kwargs))
 
     async def _cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
     ) -> bytes:
-        return await on_io_loop(self._read(awaitable, path, start, end, **kwargs))
+        return await self._on_loop(self._read(awaitable, path, start, end, **kwargs))
 
     async def _read(
         self,
@@ -80,10 +80,10 @@ class Reading(Base):
         return await super()._cat(path, on_error=on_error, **kwargs)
 
     def get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
-        run(self._fetch(blocking, rpath, lpath, *args, **kwargs))
+        self._step(self._fetch(blocking, rpath, lpath, *args, **kwargs))
 
     async def _get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
-        await on_io_loop(self._fetch(awaitable, rpath, lpath, *args, **kwargs))
+        await self._on_loop(self._fetch(awaitable, rpath, lpath, *args, **kwargs))
 
     async def _fetch(
         self,
@@ -117,10 +117,10 @@ class Reading(Base):
         return await super()._copy(path1, path2, recursive, **kwargs)
 
     def info(self, path: str, **kwargs: Any) -> Info:
-        return run(self._look(blocking, path, **kwargs))
+        return self._step(self._look(blocking, path, **kwargs))
 
     async def _info(self, path: str, **kwargs: Any) -> Info:
-        return await on_io_loop(self._look(awaitable, path, **kwargs))
+        return await self._on_loop(self._look(awaitable, path, **kwargs))
 
     async def _look(
         self,
@@ -160,16 +160,16 @@ class Reading(Base):
         return False
 
     def isfile(self, path: str, location: str | None = None) -> bool:
-        return run(self._kind(blocking, path, location, certain=True)) == "file"
+        return self._step(self._kind(blocking, path, location, certain=True)) == "file"
 
     async def _isfile(self, path: str, location: str | None = None) -> bool:
-        return await on_io_loop(self._kind(awaitable, path, location, certain=True)) == "file"
+        return await self._on_loop(self._kind(awaitable, path, location, certain=True)) == "file"
 
     def isdir(self, path: str, location: str | None = None) -> bool:
-        return run(self._kind(blocking, path, location)) == "directory"
+        return self._step(self._kind(blocking, path, location)) == "directory"
 
     async def _isdir(self, path: str, location: str | None = None) -> bool:
-        return await on_io_loop(self._kind(awaitable, path, location)) == "directory"
+        return await self._on_loop(self._kind(awaitable, path, location)) == "directory"
 
     async def _kind(
         self, caller: Caller, path: str, location: str | None, *, certain: bool = False
@@ -183,10 +183,12 @@ class Reading(Base):
 
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         selected = self._readable(kwargs.get("location"))
-        return _named(spread(selected, lambda caller: self._list(caller, path, **kwargs)), detail)
+        with self.store.ending():
+            infos = spread(selected, lambda caller: self._list(caller, path, **kwargs))
+        return _named(infos, detail)
 
     async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
-        return _named(await on_io_loop(self._list(awaitable, path, **kwargs)), detail)
+        return _named(await self._on_loop(self._list(awaitable, path, **kwargs)), detail)
 
     async def _list(
         self, caller: Caller, path: str, location: str | None = None, **kwargs: Any
@@ -210,7 +212,7 @@ class Reading(Base):
         if maxdepth is not None or withdirs:
             return await super()._find(path, maxdepth=maxdepth, withdirs=withdirs, **kwargs)
         detail, location = kwargs.pop("detail", False), kwargs.pop("location", None)
-        found = await on_io_loop(self._below(self._strip_protocol(path), location))
+        found = await self._on_loop(self._below(self._strip_protocol(path), location))
         return found if detail else list(found)
 
     async def _below(self, key: str, location: str | None) -> dict[str, Info]:

@@ -13,7 +13,7 @@ from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import has_magic
 
-from filestore_fsspec.bridge import awaitable, on_io_loop
+from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.errors import NotFound
 from filestore_fsspec.filesystem.folders import (
     make_folder,
@@ -74,7 +74,7 @@ class Writing(Reading):
         targets, force = self._writable(location, what), mode != "create"
         if not force and len(targets) > 1 and await self._exists(key, location=location):
             raise FileExistsError(f"cannot {what}: it is there already")
-        written = await on_io_loop(
+        written = await self._on_loop(
             write_each(
                 targets, awaitable, lambda each: write(each, force), what, self.store.min_copies
             )
@@ -90,7 +90,7 @@ class Writing(Reading):
 
     async def _each(self, location: str | None, what: str, act: Any) -> None:
         targets = self._writable(location, what)
-        await on_io_loop(delete_each(targets, awaitable, act, what))
+        await self._on_loop(delete_each(targets, awaitable, act, what))
 
     async def _rm(
         self,
@@ -137,7 +137,7 @@ class Writing(Reading):
         self, path: str, exist_ok: bool = False, location: str | None = None
     ) -> None:
         key = self._strip_protocol(path)
-        kind = await on_io_loop(self._kind(awaitable, key, location))
+        kind = await self._on_loop(self._kind(awaitable, key, location))
         if kind == "file" or (kind and not exist_ok):
             raise FileExistsError(f"cannot make the folder {key!r}: it is there already")
         if key:

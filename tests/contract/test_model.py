@@ -112,7 +112,12 @@ class Composite(RuleBasedStateMachine):
             else:
                 urls.append(f"memory://{name}")
                 self.raws.append(MemoryRaw(f"/{name}"))
-        self.fs = FileStoreFileSystem(urls, connection_attempts=1, skip_instance_cache=True)
+        self.fs = FileStoreFileSystem(
+            urls,
+            connection_attempts=1,
+            breaker_failures=None,  # an outage ends at once here
+            skip_instance_cache=True,
+        )
         self.locations = self.fs.store.locations
         self.switches = [Switch(location.fs) for location in self.locations]
         for location, switch in zip(self.locations, self.switches, strict=True):

@@ -35,6 +35,7 @@ class Said:
     answer: Any
     name: str | None = None
     read_only: bool = False
+    breaker_state: str = "closed"
     asked: int = 0
     keys: list[str] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from filestore_fsspec.drivers.base import Untrusted, absent, already_there
+from filestore_fsspec.drivers.base import Untrusted, absent, already_there, passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,14 +45,14 @@ def code_of(error: BaseException) -> str:
 
 
 def server_said(  # noqa: PLR0911 - a table would hide the order
-    status: int, code: str, path: str
+    status: int, code: str, path: str, retry_after: str | None = None
 ) -> OSError:
     """Return the builtin that fits an answer of the server."""
     text = f"HTTP status {status}" + (f", {code}" if code else "")
     if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)
     if code in _PASSING or status in {_TIMEOUT, _TOO_MANY}:
-        return ConnectionError(errno.EIO, text, path)
+        return passing(text, path, retry_after)
     if status == _NOT_FOUND and not code:
         # Azure always says what is not there: this is a gateway's answer, or another server's.
         return ConnectionError(errno.EIO, f"{text}, which is not Azure's", path)
@@ -65,7 +65,7 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if status == _NOT_IMPLEMENTED:
         return OSError(errno.ENOSYS, text, path)
     if status >= _SERVER_ERROR:
-        return ConnectionError(errno.EIO, text, path)
+        return passing(text, path, retry_after)
     return OSError(errno.EINVAL, text, path)
 
 
@@ -96,6 +96,7 @@ def errors_of(path: str) -> Iterator[None]:
             isinstance(error, ClientAuthenticationError) and not code_of(error)
         ):
             raise client_said(error, path) from error  # the token authority's words, or the SDK's
-        raise server_said(error.status_code, code_of(error), path) from error
+        retry_after = getattr(error.response, "headers", {}).get("Retry-After")
+        raise server_said(error.status_code, code_of(error), path, retry_after) from error
     except (AzureError, ClientError, TimeoutError) as error:
         raise client_said(error, path) from error

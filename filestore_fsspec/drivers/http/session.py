@@ -19,7 +19,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from fsspec.implementations.http import HTTPFileSystem
 from yarl import URL
 
-from filestore_fsspec.drivers.base import Untrusted, absent
+from filestore_fsspec.drivers.base import Untrusted, absent, passing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -193,10 +193,11 @@ def fitting_errors(path: str) -> Iterator[None]:
 def raise_for_status(response: ClientResponse, path: str) -> None:
     """Raise what a status of 300 and more says about `path`."""
     if response.status >= 300:  # noqa: PLR2004
-        raise server_said(response.status, response.reason or "", path)
+        retry_after = response.headers.get("Retry-After")
+        raise server_said(response.status, response.reason or "", path, retry_after)
 
 
-def server_said(status: int, reason: str, path: str) -> OSError:
+def server_said(status: int, reason: str, path: str, retry_after: str | None = None) -> OSError:
     """Return the builtin that fits a status of 300 and more."""
     if status in _GONE:
         return absent(path)
@@ -204,5 +205,5 @@ def server_said(status: int, reason: str, path: str) -> OSError:
     if status in _REFUSED:
         return PermissionError(errno.EACCES, text, path)
     if status in _PASSING or status >= 500:  # noqa: PLR2004
-        return ConnectionError(f"{text}: {path}")
+        return passing(text, path, retry_after)
     return OSError(errno.EIO, text, path)

@@ -38,6 +38,7 @@ class LocalDriver(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has 
     """Absolute paths of this machine. Links are followed; folders are made as they are needed."""
 
     cachable = False
+    may_wait = False
 
     def __init__(self, follow_symlinks: bool = True, root: str = "", **kwargs: Any) -> None:
         """Keep to `root`: with `follow_symlinks=False`, a link below it is a PermissionError.

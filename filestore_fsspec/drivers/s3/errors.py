@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from filestore_fsspec.drivers.base import Untrusted, absent, already_there
+from filestore_fsspec.drivers.base import Untrusted, absent, already_there, passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,8 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if status == _NOT_IMPLEMENTED:
         return OSError(errno.ENOSYS, text, path)
     if code in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR:
-        return ConnectionError(errno.EIO, text, path)
+        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+        return passing(text, path, headers.get("retry-after"))
     return OSError(_NUMBERS.get(code, errno.EINVAL), text, path)
 
 

@@ -1,0 +1,68 @@
+"""How often and how fast a location is asked again: the one place where anything is."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.deadline import seconds_left
+from filestore_fsspec.drivers.base import Busy, Untrusted
+
+if TYPE_CHECKING:
+    from filestore_fsspec.bridge import Caller
+
+ATTEMPTS = 3
+"""How often a call is tried that a dropped connection ended."""
+_FIRST_PAUSE_SECONDS = 0.2
+_MAX_PAUSE_SECONDS = 30.0
+_ONLY_ONCE = {"show"}
+"""What may have been done although the answer was lost, and fails when it is done again."""
+
+
+class ThereAfterAll(FileExistsError):
+    """What was to be created is there: it may be what an attempt before has made."""
+
+
+async def call(
+    caller: Caller,
+    fs: Any,  # noqa: ANN401 - fsspec has no types
+    attempts: int,
+    method: str,
+    *args: Any,  # noqa: ANN401 - the driver's
+    **kwargs: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Call a method of the filesystem, and again where a dropped connection ended it.
+
+    The pauses double, jittered, and are never shorter than the server asks for. No attempt begins
+    that the deadline leaves no time for.
+
+    Raises:
+        ThereAfterAll: another attempt than the first found what it was to create.
+        OSError: what the last attempt raised.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await caller.call(fs, method, *args, **kwargs)
+        except FileExistsError as error:
+            if attempt > 1:
+                raise ThereAfterAll(*error.args) from error
+            raise
+        except ConnectionError as error:
+            if attempt >= attempts or isinstance(error, Untrusted) or method in _ONLY_ONCE:
+                raise
+            pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            if isinstance(error, Busy):
+                pause = max(pause, error.retry_after_seconds)
+            if pause > _time_for_a_pause():
+                raise
+        await caller.pause(pause)
+
+
+def _time_for_a_pause() -> float:
+    try:
+        left = seconds_left()
+    except TimeoutError:
+        return 0
+    return _MAX_PAUSE_SECONDS if left is None else min(left, _MAX_PAUSE_SECONDS)
