@@ -47,8 +47,10 @@ class Breaker:
 
     def is_due(self) -> bool:
         """Tell whether the caller is the one to look; it then says `succeeded` or `failed`."""
+        if time.monotonic() < self._pause_ends:
+            return False
         with self._lock:
-            if self.state != "open" or time.monotonic() < self._pause_ends:
+            if self.state != "open":
                 return False
             self.state = "half-open"
             return True

@@ -285,9 +285,8 @@ class Location:
             TransportException: any other `OSError` as one of ours; `action` and `key` name what
                 was tried.
         """
-        if self.breaker is not None and self.breaker.state != "closed":
-            self._look_after(self.breaker)
-            raise self._failure(action, key, ConnectionError("left alone, for it has just failed"))
+        if self.is_left_alone():
+            raise self.skipped(f"{action} {key!r}")
         try:
             answer = await call(caller, self.fs, self.attempts, method, *args, **kwargs)
         except FileExistsError:
@@ -310,10 +309,18 @@ class Location:
         elif breaker.failed():
             log.warning("%s: failed, and is left alone for %g s", self, breaker.seconds)
 
-    def _look_after(self, breaker: Breaker) -> None:
-        """Have a thread look whether the location is back, if it is time."""
-        if breaker.is_due():
+    def is_left_alone(self) -> bool:
+        """Tell whether its breaker says not to ask it; if it is time, have a thread look."""
+        if self.breaker is None or self.breaker.state == "closed":
+            return False
+        if self.breaker.is_due():
             threading.Thread(target=self._look, name="filestore-breaker", daemon=True).start()
+        return True
+
+    def skipped(self, what: str) -> LocationUnavailable:
+        """Return the error of a location that was left alone: it could not say."""
+        error = ConnectionError("it has just failed, and is left alone")
+        return LocationUnavailable(f"{self}: cannot {what}: {error}", error)
 
     def _look(self) -> None:
         try:

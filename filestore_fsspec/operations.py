@@ -97,7 +97,11 @@ async def read_first(
         LocationUnavailable: none has it, and not all could say.
     """
     unknown: dict[Location, Exception] = {}
+    skipped: list[Location] = []
     for number, location in enumerate(locations):
+        if location.is_left_alone():
+            skipped.append(location)
+            continue
         try:
             with share(len(locations) - number):
                 return location, await read(location)
@@ -105,6 +109,7 @@ async def read_first(
             continue
         except TransportException as error:
             unknown[location] = error
+    unknown.update((location, location.skipped(what)) for location in skipped)
     if unknown:
         raise _unavailable(what, unknown)
     raise NotFound(f"cannot {what}: absent at {', '.join(map(str, locations))}")

@@ -42,6 +42,9 @@ class Said:
     def __str__(self) -> str:
         return self.name or "location"
 
+    def is_left_alone(self) -> bool:
+        return False
+
     async def say(self, *_args: object) -> Any:
         self.asked += 1
         if isinstance(self.answer, Exception):
