@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filestore_fsspec import FileStore
-from tests.faults.writer_script import SIZE
 
 if TYPE_CHECKING:
     from tests.services.common import Service
@@ -60,30 +57,3 @@ def test_a_reader_never_sees_anything_but_old_or_new(
             ended.set()
             reader.join()
     assert wrong == []
-
-
-@servers
-def test_killing_the_writer_leaves_old_or_new_content(
-    server: str, request: pytest.FixtureRequest
-) -> None:
-    service: Service = request.getfixturevalue(server)
-    root = f"killed-{secrets.token_hex(4)}"
-    for number in range(5):
-        process = subprocess.Popen(
-            [sys.executable, WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        with process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(service.url(root))
-            process.stdin.close()
-            # In the middle of the write after this one, most likely: it has just begun.
-            last = [int(process.stdout.readline()) for _ in range(number + 1)][-1]
-            process.kill()
-            last = max([last, *map(int, process.stdout.read().split())])
-        with FileStore(service.url(root)) as store:
-            content = store.get("k")
-            assert content is not None
-            assert (len(content), len(set(content))) == (SIZE, 1)
-            assert content[0] in (last, last + 1)
-            assert list(store.list()) == ["k"]
