@@ -12,7 +12,6 @@ import hashlib
 import json
 import random
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -26,7 +25,8 @@ import pytest
 
 from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable
 from filestore_fsspec.filesystem import FileStoreFileSystem
-from tests.services.proxy import Proxy
+from tests.services.faults import Die
+from tests.services.proxy import FaultProxy, behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,17 +269,15 @@ def test_a_transaction_commits_neither_half_a_file_nor_a_discarded_one(fs: Any) 
 @pytest.fixture
 def through(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Make a store whose near location stands behind a proxy, with content at both."""
-    proxies: list[Proxy] = []
+    proxies: list[FaultProxy] = []
     stores: list[Any] = []
 
-    def make(name: str, near: bytes | None, far: bytes | None) -> tuple[Any, Proxy]:
+    def make(name: str, near: bytes | None, far: bytes | None) -> tuple[Any, FaultProxy]:
         service: Service = request.getfixturevalue(name)
         root = secrets.token_hex(6)
-        proxy = Proxy(service.port)
+        proxy = FaultProxy(service.port, service.data_ports)
         proxies.append(proxy)
-        # The host's key is known under the server's port, not under the proxy's.
-        options = {"validate_host": "false"} if service.scheme == "sftp" else service.options
-        url = replace(service, port=proxy.port, options=options).url(root)
+        url = behind(service, proxy).url(root)
         fs = FileStoreFileSystem([url, (tmp_path / "far").as_uri()], skip_instance_cache=True)
         stores.append(fs)
         layout = fs.store.locations[0].target.layout
@@ -294,11 +292,10 @@ def through(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         for location in fs.store.locations:
             location.close()
     for proxy in proxies:
-        proxy.die()
+        proxy.close()
 
 
 NEARS = ["http_plain", "s3_moto", "azure_http", "sftp_asyncssh", "ftp_plain"]
-# FTP's data come by other ports than the proxy's: only what is asked for after its death fails.
 SIZE = 24 * 2**20
 
 
@@ -313,7 +310,7 @@ def test_reading_goes_on_at_the_same_byte(
     content = numbered(SIZE)
     fs, proxy = through(near, content, content)
     chosen = random.Random(near)  # noqa: S311 - no secret
-    proxy.dies_after_bytes = None if near == "ftp_plain" else SIZE // 3
+    proxy.fault = Die(SIZE // 3)
     parts, position = [], 0
     with fs.open("k", "rb", block_size=2**20) as file:
         assert file.location == fs.store.locations[0]
@@ -321,9 +318,7 @@ def test_reading_goes_on_at_the_same_byte(
             parts.append(part)
             position += len(part)
             assert file.tell() == position
-            if near == "ftp_plain" and position > SIZE // 3 and not proxy.dead.is_set():
-                proxy.die()
-        assert proxy.dead.is_set()
+        assert proxy.struck.is_set()
         assert file.location == fs.store.locations[1]
         file.seek(8 * 1000)
         assert file.read(8) == b"0001000\n"
@@ -338,7 +333,7 @@ def test_another_file_is_not_read_on(through: Any, near: str, how: str) -> None:
     content = numbered(SIZE)
     far = {"longer": content + b"x", "shorter": content[:-1], "another": b"x" * SIZE}[how]
     fs, proxy = through(near, content, far)
-    proxy.dies_after_bytes = SIZE // 3
+    proxy.fault = Die(SIZE // 3)
     with (
         fs.open("k", "rb", block_size=2**20) as file,
         pytest.raises(CorruptedFileStoreException, match="broke off at byte"),
@@ -350,7 +345,7 @@ def test_another_file_is_not_read_on(through: Any, near: str, how: str) -> None:
 def test_nobody_left_to_read_on(through: Any) -> None:
     content = numbered(SIZE)
     fs, proxy = through("http_plain", content, None)
-    proxy.dies_after_bytes = SIZE // 3
+    proxy.fault = Die(SIZE // 3)
     with (
         fs.open("k", "rb", block_size=2**20) as file,
         pytest.raises(LocationUnavailable, match="broke off at byte"),
@@ -371,9 +366,9 @@ def test_whole_reads_fall_through(through: Any, near: str, tmp_path: Path) -> No
     ]
     for read in reads:
         fs, proxy = through(near, content, content)
-        proxy.dies_after_bytes = SIZE // 3
+        proxy.fault = Die(SIZE // 3)
         assert read(fs) == content
-        assert proxy.dead.is_set()
+        assert proxy.struck.is_set()
 
 
 # dask 2026.8 gives pandas 3.1 an argument that a later pandas will not take.
@@ -395,7 +390,7 @@ def test_dask_reads_on_when_near_dies(through: Any, near: str, tmp_path: Path) -
     content = whole.read_bytes()
     assert len(content) > 2**28
     fs, proxy = through(near, content, content)
-    proxy.dies_after_bytes = len(content) // 3
+    proxy.fault = Die(len(content) // 3)
     table = dd.read_parquet("k", filesystem=fs, split_row_groups=1)
     with dask.config.set(scheduler="threads", num_workers=4):
         digests = table["n"].map_partitions(
@@ -403,6 +398,6 @@ def test_dask_reads_on_when_near_dies(through: Any, near: str, tmp_path: Path) -
             meta=pd.Series(dtype=object),
         )
         found = list(digests.compute())
-    assert proxy.dead.is_set()
+    assert proxy.struck.is_set()
     expected = [hashlib.sha256(part.tobytes()).hexdigest() for part in np.split(numbers, 16)]
     assert found == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
+PROXY_HOST = "127.0.0.2"
+"""Not the servers' own, so that FTP's data ports can have the same numbers there."""
 USERNAME = "filestore"
 PASSWORD = "Ch@ngeTh!sPa33w0rd"
 """The user and the password of every test server that takes any."""
@@ -44,6 +47,15 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         return int(sock.getsockname()[1])
+
+
+def free_ports(count: int) -> range:
+    """Return ports in a row that are free, below those that the system hands out by itself."""
+    for first in random.sample(range(20_000, 32_000, count), 100):
+        ports = range(first, first + count)
+        if not any(map(answers, ports)):
+            return ports
+    raise RuntimeError(f"no {count} ports in a row are free")
 
 
 def answers(port: int) -> bool:
@@ -163,6 +175,8 @@ class Service:
     base: str = ""
     """The URL's path of the server's root: empty, or `folder/` (with the slash)."""
     options: Mapping[str, str] = field(default_factory=dict)
+    data_ports: Sequence[int] = ()
+    """Where an FTP server has its data connections made, if that is known."""
 
     def url(self, root: str = "", **options: str) -> str:
         user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
@@ -180,7 +194,7 @@ class Certificates:
     folder: Path
     ca: Path
     server: Path
-    """Certificate chain of `localhost` and `127.0.0.1`."""
+    """Certificate chain of `localhost`, `127.0.0.1` and `127.0.0.2`."""
     server_key: Path
     client: Path
     """Certificate and key of a client, in one file."""
@@ -199,7 +213,7 @@ def issue_certificates(folder: Path) -> Certificates:
     authority = trustme.CA()
     found = certificates_in(folder)
     authority.cert_pem.write_to_path(found.ca)
-    server = authority.issue_cert("localhost", HOST)
+    server = authority.issue_cert("localhost", HOST, PROXY_HOST)
     for number, blob in enumerate(server.cert_chain_pems):
         blob.write_to_path(found.server, append=number > 0)
     server.private_key_pem.write_to_path(found.server_key)

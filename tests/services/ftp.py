@@ -22,6 +22,7 @@ from tests.services.common import (
     Server,
     Service,
     free_port,
+    free_ports,
     need,
     running,
     unavailable,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REPOSITORY = Path(__file__).parents[2]
+_DATA_PORTS = 50
 _SYSTEM_USER = "filestoretest"
 
 _VSFTPD = """\
@@ -84,11 +86,15 @@ def _pyftpdlib(
     port = free_port()
     program = [sys.executable, "-m", "tests.services.ftp_server", str(data), str(port), tls]
     keys = [str(certificates.server), str(certificates.server_key)]
+    data_ports = free_ports(_DATA_PORTS)
+    ends = [str(data_ports[0]), str(data_ports[-1])]
     server = Server(
-        [*program, *keys], port, folder / "server.log", env={"PYTHONPATH": str(_REPOSITORY)}
+        [*program, *keys, *ends], port, folder / "server.log", env={"PYTHONPATH": str(_REPOSITORY)}
     )
     for started in running(server):
-        yield Service(scheme, port, FolderRaw(data), started, options=options)
+        yield Service(
+            scheme, port, FolderRaw(data), started, options=options, data_ports=data_ports
+        )
 
 
 @pytest.fixture(scope="session")

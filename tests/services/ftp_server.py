@@ -1,4 +1,7 @@
-"""A pyftpdlib server, run as a program: FOLDER PORT none|explicit|implicit CERTIFICATE KEY.
+"""A pyftpdlib server, run as a program.
+
+Its arguments: FOLDER PORT none|explicit|implicit CERTIFICATE KEY, and the FIRST and LAST of the
+ports for its data connections.
 
 Its only user is the test servers' own; the plain one also lets anonymous users read.
 """
@@ -25,9 +28,11 @@ class _ImplicitHandler(_ExplicitHandler):
         super().handle()
 
 
-def main(folder: str, port: str, tls: str, certificate: str, key: str) -> None:
+def main(folder: str, port: str, tls: str, *rest: str) -> None:
+    certificate, key, first, last = rest
     handler = {"none": FTPHandler, "explicit": _ExplicitHandler, "implicit": _ImplicitHandler}[tls]
     handler.auth_failed_timeout = 0
+    handler.passive_ports = range(int(first), int(last) + 1)
     handler.authorizer = DummyAuthorizer()
     handler.authorizer.add_user(USERNAME, PASSWORD, folder, perm="elradfmwMT")
     if tls == "none":
