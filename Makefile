@@ -4,7 +4,7 @@ BIN := .venv/bin
 PREDECESSOR := assemblyline==4.7.4.25
 PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
 
-.PHONY: demo test kills bench check format compose clean
+.PHONY: demo test kills soak bench check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -14,6 +14,9 @@ test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, e
 
 kills: .venv/ready .services/azurite  ## 1,000 writers killed in mid-write, 200 at each of five servers
 	KILLS=200 $(BIN)/python -m pytest -s tests/faults/test_kills.py
+
+soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
+	$(BIN)/python -m pytest -s tests/faults/soak.py
 
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose
