@@ -197,6 +197,14 @@ def first_folder(prefix: str) -> str:
     return prefix.rpartition("/")[0]
 
 
+def is_name(name: str) -> bool:
+    """Tell whether an entry of a folder can have this name: a server may send any.
+
+    Below a folder of this machine, `../x` would lead a recursive download out of it.
+    """
+    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+
+
 def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], list[str]]:
     """Part one folder's entries: files whose path starts with `prefix`, and folders to look into.
 

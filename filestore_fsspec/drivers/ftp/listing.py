@@ -8,6 +8,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from filestore_fsspec.drivers.base import is_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -17,9 +19,10 @@ _TYPES = {"file": "file", "dir": "directory", "-": "file", "d": "directory", "l"
 _NOT_OURS = {"cdir", "pdir", "b", "c", "p", "s"}  # the folder itself, devices, pipes, sockets
 # The name starts one blank after the date: it may itself start or end with blanks.
 _UNIX_LINE = re.compile(
-    r"([-dlbcps])[-rwxsStT]{9}\S?\s+\d+\s+\S+\s+\S+\s+(?:\d+,\s*)?(\d+)\s+"
+    r"([-dlbcps])[-rwxsStT]{9}\S?\s+\d+\s+\S+\s+\S+\s+(?:\d+,\s*)?([0-9]{1,18})\s+"
     r"\w{3}\s+\d{1,2}\s+(?:\d{1,2}:\d{2}|\d{4}) (.+)"
 )
+_SIZE = re.compile(r"[0-9]{1,18}")  # int() refuses what is thousands of digits long
 _TIME = re.compile(r"\d{14}(?=\.\d+$|$)")
 
 
@@ -45,7 +48,7 @@ def parse_facts(line: str) -> Info | None:
         return None
     kind = pairs["type"] if pairs["type"] in _NOT_OURS else _TYPES.get(pairs["type"], "link")
     size = pairs.get("size", "")
-    size_bytes = int(size) if kind == "file" and size.isdecimal() else None
+    size_bytes = int(size) if kind == "file" and _SIZE.fullmatch(size) else None
     return describe(name, kind, size_bytes, parse_time(pairs.get("modify", "")))
 
 
@@ -80,11 +83,8 @@ def parse_listing(
             found[-1]["name"] += "\n" + line  # servers send a line break in a name as it is
         elif number or not line.startswith("total "):
             raise ftplib.error_proto(f"a listing that cannot be read begins with {line!r}")
+    found = [info for info in found if info["type"] not in _NOT_OURS and is_name(info["name"])]
     below = folder.rstrip("/") + "/"
     for info in found:
         info["name"] = below + info["name"]
-    return [
-        info
-        for info in found
-        if info["type"] not in _NOT_OURS and not info["name"].endswith(("/.", "/.."))
-    ]
+    return found

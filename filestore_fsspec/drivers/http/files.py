@@ -13,6 +13,7 @@ from urllib.parse import unquote, urljoin
 from fsspec.implementations.http import AsyncStreamFile
 from fsspec.spec import AbstractBufferedFile
 
+from filestore_fsspec.drivers.base import is_name
 from filestore_fsspec.drivers.http.session import fitting_errors
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def linked_entries(folder: str, page_url: str, page: str) -> list[Info]:
             continue
         quoted, slash, deeper = link[len(start) :].partition("/")
         name = unquote(quoted, errors="surrogateescape")
-        # A name that a server made up must not lead out of the folder.
-        if name and not deeper and name not in {".", ".."} and "/" not in name:
+        if not deeper and is_name(name):
             names[name] = "directory" if slash else "file"
     return [
         {"name": f"{folder}/{name}", "size": None, "type": kind, "modified": None}

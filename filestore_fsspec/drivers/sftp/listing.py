@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from filestore_fsspec.drivers.base import is_name
 from filestore_fsspec.drivers.sftp.connection import GONE
 from filestore_fsspec.drivers.sftp.transfer import in_flight
 
@@ -47,7 +48,7 @@ async def scan(link: Link, folder: str) -> list[Info]:
     async for entry in link.sftp.scandir(folder or "."):
         link.tick()
         name = str(entry.filename)
-        if name not in {".", ".."}:
+        if is_name(name):
             infos.append(info_of(posixpath.join(folder, name), entry.attrs))
     return infos
 
