@@ -48,6 +48,14 @@ def parse_key(key: str) -> str:
     return key
 
 
+def is_key(text: str) -> bool:
+    """Tell whether `parse_key` takes `text` and leaves it as it is: a listing may say anything."""
+    try:
+        return parse_key(text) == text
+    except InvalidKey:
+        return False
+
+
 def temporary_path(path: str) -> str:
     """Return a new, unguessable name in the folder of `path`, hidden from every listing of ours."""
     folder, slash, _name = path.rpartition("/")

@@ -27,7 +27,7 @@ from filestore_fsspec.errors import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.keys import parse_key, temporary_path
+from filestore_fsspec.keys import is_key, parse_key, temporary_path
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
@@ -241,7 +241,8 @@ class Location:
     async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[Info]]:
         """Yield what is stored under keys that start with `prefix`, some at a time, in any order.
 
-        An info's `name` is the key.
+        An info's `name` is the key. What others stored under names that are no keys is passed over:
+        `../x` would lead a recursive download out of its folder.
 
         Raises:
             TransportException: the listing could not be finished.
@@ -253,7 +254,11 @@ class Location:
                 start = self._root + path_prefix
                 infos, token = await self.attempt(caller, "list", prefix, "list_page", start, token)
                 named = [{**info, "name": self.key(info["name"])} for info in infos]
-                yield [info for info in named if info["name"].startswith(prefix)]
+                yield [
+                    info
+                    for info in named
+                    if info["name"].startswith(prefix) and is_key(info["name"])
+                ]
                 more = token is not None
 
     async def _is_ours(self, caller: Caller, key: str, content: IO[bytes]) -> bool:
