@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -80,11 +81,9 @@ def parse_urls(text: str) -> list[object]:
     """
     if not text.startswith("["):
         return list(text.split())
-    try:
-        found = json.loads(text)
-    except ValueError:
-        raise InvalidURL("a list of URLs in text form is a JSON list of texts") from None
-    return list(found)
+    with suppress(ValueError):  # left before InvalidURL is raised: it holds the whole text
+        return list(json.loads(text))
+    raise InvalidURL("a list of URLs in text form is a JSON list of texts")
 
 
 def read_config(path: Path) -> list[object]:
@@ -103,13 +102,13 @@ def read_config(path: Path) -> list[object]:
 
 def _load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     try:
-        text = _Braced(path.read_text()).safe_substitute(os.environ)
-        return yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InvalidURL(f"{path}: cannot be read ({type(error).__name__})") from error
-    except yaml.YAMLError:
-        # Without the cause, whose text quotes the file and the secrets in it.
-        raise InvalidURL(f"{path}: no YAML") from None
+    # Left before InvalidURL is raised: they quote the file and the secrets in it.
+    with suppress(UnicodeDecodeError, yaml.YAMLError):
+        return yaml.safe_load(_Braced(content.decode()).safe_substitute(os.environ))
+    raise InvalidURL(f"{path}: no YAML in UTF-8")
 
 
 def _storage_in(config: Any) -> list[object]:  # noqa: ANN401

@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import quote, unquote
@@ -25,6 +26,7 @@ FORM = "scheme://[user[:password]@]host[:port]/root[?option=value&...]"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\.")
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT = 65535
 _SECRET_OPTIONS = {"access_key", "client_secret", "private_key_pass"}
 _ENCODE = "percent-encode '/', '?', '#' and '%' in a user, a password or an option"
@@ -119,6 +121,7 @@ def _host_field(source: object, name: str) -> str:
 
 
 def _parse_text(url_text: str) -> StorageUrl:
+    _refuse_surrogates(url_text)
     match = _SCHEME.fullmatch(url_text.strip())
     if not match:
         raise InvalidURL(f"a location URL has the form {FORM}")
@@ -145,16 +148,24 @@ def _parse_text(url_text: str) -> StorageUrl:
     )
 
 
+# Below, what refuses is left before the exception is raised: a context would hold the secrets.
+
+
+def _refuse_surrogates(url_text: str) -> None:
+    with suppress(UnicodeEncodeError):
+        url_text.encode()
+        return
+    raise InvalidURL("a location URL is text that UTF-8 can encode")
+
+
 def _parse_address(scheme: str, address: str) -> tuple[str, int | None]:
     host, bracket, port_text = address.rpartition("]")
     if bracket:
         host = host.removeprefix("[")
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise InvalidURL(f"{scheme} URL: what stands in [] is no IPv6 address") from None
-        port_text = port_text.removeprefix(":") if port_text else ""
-        has_port = address[-1] != "]"
+        _refuse_other_than_ipv6(scheme, host)
+        has_port = bool(port_text)
+        # What is no port stays one that is refused.
+        port_text = port_text.removeprefix(":") if port_text[:1] == ":" else ""
     else:
         host, colon, port_text = address.partition(":")
         has_port = bool(colon)
@@ -162,10 +173,17 @@ def _parse_address(scheme: str, address: str) -> tuple[str, int | None]:
             raise InvalidURL(f"{scheme} URL: the host is no host name; {_ENCODE}")
     if not has_port:
         return host.lower(), None
-    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) <= _MAX_PORT):
+    if not (_PORT.fullmatch(port_text) and 0 < int(port_text) <= _MAX_PORT):
         # The text is not shown: it may be the first part of a password with a raw '/'.
         raise InvalidURL(f"{scheme} URL: a port is a number from 1 to {_MAX_PORT}; {_ENCODE}")
     return host.lower(), int(port_text)
+
+
+def _refuse_other_than_ipv6(scheme: str, host: str) -> None:
+    with suppress(ValueError):
+        ipaddress.IPv6Address(host)
+        return
+    raise InvalidURL(f"{scheme} URL: what stands in [] is no IPv6 address")
 
 
 def _parse_root(scheme: str, path: str) -> str:
@@ -188,7 +206,6 @@ def _parse_query(scheme: str, query: str) -> dict[str, str]:
 
 
 def _decode(scheme: str, what: str, text: str) -> str:
-    try:
+    with suppress(UnicodeDecodeError):
         return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise InvalidURL(f"{scheme} URL: the {what} is not percent-encoded UTF-8") from None
+    raise InvalidURL(f"{scheme} URL: the {what} is not percent-encoded UTF-8")

@@ -117,7 +117,8 @@ def parse_options(model: type[OptionsT], url: StorageUrl) -> OptionsT:
     except ValidationError as error:
         allowed = sorted(model.model_fields)
         problems = "; ".join(_explain(dict(problem), allowed) for problem in error.errors())
-        raise InvalidURL(f"{url.scheme} URL: {problems}") from None
+    # Outside, so that no context holds what was given.
+    raise InvalidURL(f"{url.scheme} URL: {problems}")
 
 
 def _explain(problem: dict[str, Any], allowed: list[str]) -> str:
