@@ -4,7 +4,9 @@ BIN := .venv/bin
 PREDECESSOR := assemblyline==4.7.4.25
 PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
 
-.PHONY: demo test kills soak bench check format compose clean
+SECONDS ?= 600
+
+.PHONY: demo test kills soak bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -25,6 +27,18 @@ compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_
 # Files lie in memory where they can: the disk is not what is measured.
 bench: .venv/ready .services/azurite .services/predecessor/ready  ## against others, into docs/; ROWS="s3-get file-put" ROUNDS=1
 	TMPDIR=$(firstword $(wildcard /dev/shm) /tmp) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/bench/bench.py --timeout 900 -k "$(subst $() , or ,$(ROWS))"
+
+# What is new stays in .fuzz/; what is worth keeping is merged into tests/fuzz/corpus, minimised.
+fuzz: .venv/ready  ## fuzz the URL and the FTP listing parser, SECONDS=600 each
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	for target in urls listing; do \
+		mkdir -p .fuzz/$$target; \
+		$(BIN)/python -m tests.fuzz.fuzz $$target .fuzz/$$target tests/fuzz/corpus/$$target \
+			-dict=tests/fuzz/$$target.dict -artifact_prefix=.fuzz/ -max_total_time=$(SECONDS) \
+			-verbosity=0 -print_final_stats=1 || exit 1; \
+		$(BIN)/python -m tests.fuzz.fuzz $$target -merge=1 tests/fuzz/corpus/$$target .fuzz/$$target \
+			-verbosity=0 || exit 1; \
+	done
 
 check: .venv/ready  ## lint, types, layers
 	$(BIN)/ruff check .
@@ -58,4 +72,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .services .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .services .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
