@@ -16,5 +16,7 @@ with atheris.instrument_imports(include=["filestore_fsspec"]):
         import_module(f"filestore_fsspec.schemes.{scheme.module}")
 
 if __name__ == "__main__":
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGETS[sys.argv[1]])
+    target, *options = sys.argv[1:]
+    # Its first word is what libFuzzer runs, by a shell, for each step of a merge.
+    atheris.Setup([f"{sys.executable} -m tests.fuzz.fuzz {target}", *options], TARGETS[target])
     atheris.Fuzz()
