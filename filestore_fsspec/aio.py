@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from filestore_fsspec.bridge import awaitable, on_io_loop, start
+from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, locate_each, select
 from filestore_fsspec.spool import spooled
@@ -191,6 +192,13 @@ class AsyncFileStore(Store):
             targets, keys = self._writable(location, "delete a batch"), list(paths)
             bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
             await on_io_loop(self._delete_batch(targets, keys, bulk.at_once))
+
+    async def cleanup(
+        self, older_than_seconds: float = AGE_SECONDS, location: str = "all"
+    ) -> list[str]:
+        """Remove what killed writers left; return the paths removed."""
+        targets = self._writable(location, "clean up")
+        return await on_io_loop(self._cleanup(awaitable, targets, older_than_seconds))
 
     async def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
+from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, locate_each, select, spread
 from filestore_fsspec.spool import spooled
@@ -277,6 +278,22 @@ class FileStore(Store):
             targets, keys = self._writable(location, "delete a batch"), list(paths)
             bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
             wait(self._delete_batch(targets, keys, bulk.at_once))
+
+    def cleanup(self, older_than_seconds: float = AGE_SECONDS, location: str = "all") -> list[str]:
+        """Remove what killed writers left: temporary files, on S3 unfinished uploads.
+
+        Returns the paths removed, as the locations' filesystems name them. What was written to
+        within `older_than_seconds`, by the location's own clock, is left alone; with 0, whoever
+        is writing loses what is unfinished.
+
+        Raises:
+            ReadOnly: no selected location may be written.
+            TransportException: the only selected location failed.
+            PartialWrite: one of several failed; all were tried.
+            ValueError: `location` cannot be used.
+        """
+        targets = self._writable(location, "clean up")
+        return spread(targets, lambda caller: self._cleanup(caller, targets, older_than_seconds))
 
     def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why.

@@ -13,6 +13,7 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from filestore_fsspec.attempts import ATTEMPTS, ThereAfterAll, call
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bridge import blocking, iterate, run
+from filestore_fsspec.cleanup import AGE_SECONDS, remove_leftovers, sweeper_of
 from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.errors import (
     LocationUnavailable,
@@ -83,6 +85,7 @@ class Location:
         self._layout = self.target.layout
         self._fs: Any = None
         self._lock = threading.Lock()
+        self._sweeper = sweeper_of(self.target)
         _living.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -184,6 +187,7 @@ class Location:
             return await self._is_ours(caller, key, BytesIO(content))
         except FileExistsError:
             return False
+        self.written()
         return True
 
     async def send(self, caller: Caller, key: str, local_path: str, *, overwrite: bool) -> bool:
@@ -196,6 +200,7 @@ class Location:
                 return await self._is_ours(caller, key, content)
         except FileExistsError:
             return False
+        self.written()
         return True
 
     async def holds(self, caller: Caller, key: str) -> bool:
@@ -273,6 +278,20 @@ class Location:
             start += len(piece)
             more = len(piece) == _COMPARE_BYTES
         return len(found) == len(piece)
+
+    def written(self) -> None:
+        """Note a write: what killed writers left is then removed in the background."""
+        if self._sweeper is not None:
+            self._sweeper.wake()
+
+    async def clean_up(self, caller: Caller, older_than_seconds: float = AGE_SECONDS) -> list[str]:
+        """Remove what killed writers left and nobody wrote to for so long; return the paths.
+
+        Raises:
+            TransportException: the location could not be looked through, or did not remove it.
+        """
+        call = partial(self.attempt, caller, "clean up", self._root)
+        return await remove_leftovers(call, self._root, older_than_seconds)
 
     async def attempt(
         self,
@@ -393,6 +412,10 @@ class Location:
         """Write the local file `src_path` to `dst_path`, over what is there."""
         run(self.send(blocking, dst_path, os.fspath(src_path), overwrite=True))
 
+    def cleanup(self, older_than_seconds: float = AGE_SECONDS) -> list[str]:
+        """Remove what killed writers left; return the paths in `fs`. Raises as `clean_up` does."""
+        return run(self.clean_up(blocking, older_than_seconds))
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that start with `prefix`. Raises as `pages` does."""
         for page in iterate(self.pages(blocking, prefix)):
@@ -400,6 +423,8 @@ class Location:
 
     def close(self) -> None:
         """Close the connections. The next call makes new ones."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
         with self._lock:
             fs, self._fs = self._fs, None
         if self.breaker is not None:

@@ -293,6 +293,17 @@ class Store:
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
+    async def _cleanup(
+        self, caller: Caller, targets: Locations, older_than_seconds: float
+    ) -> list[str]:
+        removed: list[str] = []
+
+        async def clean_up(location: Location) -> None:
+            removed.extend(await location.clean_up(caller, older_than_seconds))
+
+        await delete_each(targets, caller, clean_up, "clean up")
+        return removed
+
     def unless_strict(self, error: FileStoreException) -> None:
         """Raise `error`, or log it where the predecessor's answers are wanted."""
         if self.strict:

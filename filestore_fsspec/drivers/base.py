@@ -83,6 +83,17 @@ class Driver:
         """
         raise NotImplementedError
 
+    def leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+        """Return the infos of some of our temporary files, and a token, as `list_page` does.
+
+        Those of writers who are at it are among them. Here: the backend keeps none.
+        """
+        return [], None
+
+    def remove_leftover(self, info: Info) -> None:
+        """Remove what `leftovers` returned."""
+        self.rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
+
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         """Delete up to `delete_batch_chunk_size` paths in one request; return what failed.
 
@@ -128,6 +139,12 @@ class AsyncDriver(Driver):
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
         raise NotImplementedError
 
+    async def _leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+        return [], None
+
+    async def _remove_leftover(self, info: Info) -> None:
+        await self._rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
+
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         failed: dict[str, OSError] = {}
         for path in paths:
@@ -145,6 +162,12 @@ class AsyncDriver(Driver):
     # fsspec's sync_wrapper binds the function it is given: a subclass's own would be passed over.
     def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
         return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined, no-any-return]
+
+    def leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
+        return sync(self.loop, self._leftovers, prefix, token)  # type: ignore[attr-defined, no-any-return]
+
+    def remove_leftover(self, info: Info) -> None:  # noqa: D102 - see above
+        sync(self.loop, self._remove_leftover, info)  # type: ignore[attr-defined]
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
         return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]
@@ -205,10 +228,13 @@ def is_name(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
 
 
-def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], list[str]]:
+def split_entries(
+    prefix: str, entries: Iterable[Info], *, leftovers: bool = False
+) -> tuple[list[Info], list[str]]:
     """Part one folder's entries: files whose path starts with `prefix`, and folders to look into.
 
     For filesystems that list one folder at a time: a page is a folder, a token the folders left.
+    With `leftovers`, the files are our temporary ones instead of all others.
     """
     files: list[Info] = []
     folders: list[str] = []
@@ -217,7 +243,7 @@ def split_entries(prefix: str, entries: Iterable[Info]) -> tuple[list[Info], lis
         if entry["type"] == "directory":
             if name.startswith(prefix) or prefix.startswith(name + "/"):
                 folders.append(name)
-        elif name.startswith(prefix) and not is_temporary(name):
+        elif name.startswith(prefix) and is_temporary(name) is leftovers:
             files.append(entry)
     return files, folders
 

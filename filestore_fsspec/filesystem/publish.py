@@ -47,6 +47,7 @@ def publish(
     async def show(location: Location) -> bool:
         await location.attempt(blocking, "write", path, "show", staged[location])
         del staged[location]
+        location.written()
         return True
 
     try:

@@ -66,6 +66,21 @@ class Options(BaseModel):
         return {"connect_timeout": self.connect_timeout, "read_timeout": self.read_timeout}
 
 
+class CleanedOptions(Options):
+    """The options of schemes whose unfinished files lie beside the others."""
+
+    cleanup: Flag = True
+    """Whether those that killed writers left are removed in the background."""
+
+    def cleanup_after(self, seconds: float) -> float | None:
+        """Return `seconds`, or None where nothing is to be removed."""
+        return seconds if self.cleanup else None
+
+
+REMOTE_CLEANUP_SECONDS = 60.0
+"""A process that lives shorter shall not log in twice."""
+
+
 class TLSOptions(Options):
     """The options of schemes that check certificates."""
 
@@ -99,6 +114,8 @@ class Target:
     """The location in messages, without secrets."""
     name: str | None = None
     read_only: bool = False
+    cleanup_after_seconds: float | None = None
+    """How long after a write what killed writers left is looked for; None where it is not."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

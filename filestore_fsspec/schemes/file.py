@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.schemes.base import (
+    CleanedOptions,
     Flag,
-    Options,
     Target,
     as_folder,
     layout_of,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.urls import StorageUrl
 
 
-class FileOptions(Options):
+class FileOptions(CleanedOptions):
     """The options of `file` URLs."""
 
     follow_symlinks: Flag = True
@@ -42,4 +42,5 @@ def translate(url: StorageUrl) -> Target:
         label=f"file://{folder}",
         name=options.name,
         read_only=options.read_only,
+        cleanup_after_seconds=options.cleanup_after(0),
     )

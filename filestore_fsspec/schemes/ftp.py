@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from filestore_fsspec.schemes.base import (
+    REMOTE_CLEANUP_SECONDS,
+    CleanedOptions,
     Flag,
     Target,
     TLSOptions,
@@ -20,13 +22,17 @@ if TYPE_CHECKING:
 _IMPLICIT_PORT = 990
 
 
-class FTPOptions(TLSOptions):
+class _BothOptions(TLSOptions, CleanedOptions):
+    """The options of `ftp` and `ftps` URLs."""
+
+
+class FTPOptions(_BothOptions):
     """The options of `ftp` URLs."""
 
     use_tls: Flag = False
 
 
-class FTPSOptions(TLSOptions):
+class FTPSOptions(_BothOptions):
     """The options of `ftps` URLs."""
 
     tls: Literal["implicit", "explicit"] | None = None
@@ -45,7 +51,7 @@ def translate(url: StorageUrl) -> Target:
     return _target(url, options, "explicit" if options.use_tls else "none")
 
 
-def _target(url: StorageUrl, options: TLSOptions, tls: str) -> Target:
+def _target(url: StorageUrl, options: _BothOptions, tls: str) -> Target:
     require_host(url)
     return Target(
         protocol="ftp",
@@ -63,4 +69,5 @@ def _target(url: StorageUrl, options: TLSOptions, tls: str) -> Target:
         label=str(url),
         name=options.name,
         read_only=options.read_only,
+        cleanup_after_seconds=options.cleanup_after(REMOTE_CLEANUP_SECONDS),
     )

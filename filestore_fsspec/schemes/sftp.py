@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr  # noqa: TC002 - the model needs it at run time
 
 from filestore_fsspec.schemes.base import (
+    REMOTE_CLEANUP_SECONDS,
+    CleanedOptions,
     Flag,
-    Options,
     Target,
     layout_of,
     parse_options,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.urls import StorageUrl
 
 
-class SFTPOptions(Options):
+class SFTPOptions(CleanedOptions):
     """The options of `sftp` URLs."""
 
     private_key: str | None = None
@@ -51,4 +52,5 @@ def translate(url: StorageUrl) -> Target:
         label=str(url),
         name=options.name,
         read_only=options.read_only,
+        cleanup_after_seconds=options.cleanup_after(REMOTE_CLEANUP_SECONDS),
     )

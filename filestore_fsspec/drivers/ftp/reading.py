@@ -237,13 +237,20 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
 
     def list_page(self, prefix: str, token: tuple[str, ...] | None = None) -> Page:
         """Return the files of one folder, and the folders that are left."""
+        return self._page(prefix, token)
+
+    def leftovers(self, prefix: str, token: tuple[str, ...] | None = None) -> Page:
+        """Return the temporary files of one folder, and the folders that are left."""
+        return self._page(prefix, token, leftovers=True)
+
+    def _page(self, prefix: str, token: tuple[str, ...] | None, *, leftovers: bool = False) -> Page:
         prefix = "/" + prefix.lstrip("/")
         *left, folder = token or (first_folder(prefix) or "/",)
         try:
             entries = self._entries(folder)
         except FileNotFoundError:
             entries = []
-        files, folders = split_entries(prefix, entries)
+        files, folders = split_entries(prefix, entries, leftovers=leftovers)
         return files, (*left, *folders) or None
 
 

@@ -148,8 +148,15 @@ class LocalDriver(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has 
 
     def list_page(self, prefix: str, token: list[str] | None = None) -> Page:
         """List one folder; the token is the stack of those left."""
+        return self._page(prefix, token)
+
+    def leftovers(self, prefix: str, token: list[str] | None = None) -> Page:
+        """List the temporary files of one folder."""
+        return self._page(prefix, token, leftovers=True)
+
+    def _page(self, prefix: str, token: list[str] | None, *, leftovers: bool = False) -> Page:
         left = [first_folder(prefix) or "/"] if token is None else list(token)
-        files, folders = split_entries(prefix, self._entries(left.pop()))
+        files, folders = split_entries(prefix, self._entries(left.pop()), leftovers=leftovers)
         left += sorted(folders, reverse=True)
         return sorted(files, key=lambda info: str(info["name"])), left or None
 

@@ -153,6 +153,9 @@ class S3Driver(S3Writing):
         f.update(modified=f.get("LastModified"), etag=f.get("ETag"))
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - S3's own
+        return await self._page(prefix, token)
+
+    async def _page(self, prefix: str, token: Any, *, leftovers: bool = False) -> Page:  # noqa: ANN401
         bucket, key, _ = self.split_path(prefix)
         more = {"ContinuationToken": token} if token else {}
         try:
@@ -162,9 +165,25 @@ class S3Driver(S3Writing):
         files = [
             self._file(f"{bucket}/{entry['Key']}", entry["Size"], entry)
             for entry in page.get("Contents", ())
-            if not entry["Key"].endswith("/") and not is_temporary(entry["Key"])
+            if not entry["Key"].endswith("/") and is_temporary(entry["Key"]) is leftovers
         ]
         return files, page["NextContinuationToken"] if page.get("IsTruncated") else None
+
+    async def _leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
+        """Return objects of ours that made sure of the server, then uploads that nobody ended."""
+        uploads, token = token or (False, None)
+        if uploads:
+            infos, token = await self.unfinished(prefix, token)
+            return infos, token and (True, token)
+        infos, token = await self._page(prefix, token, leftovers=True)
+        return infos, (token is None, token)
+
+    async def _remove_leftover(self, info: Info) -> None:
+        if "upload" in info:
+            bucket, key, _ = self.split_path(info["name"])
+            await self._abort_mpu(bucket, key, info["upload"])
+        else:
+            await self._rm_file(info["name"])
 
     def _open(
         self,

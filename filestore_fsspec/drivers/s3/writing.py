@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
@@ -19,8 +19,11 @@ from filestore_fsspec.drivers.transfer import MEMORY_BYTES, PieceWriter, piece_b
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from fsspec.callbacks import Callback
+
+    from filestore_fsspec.drivers.base import Page
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +74,36 @@ class S3Writing(PieceWriter, S3Connection):
         if failure is not None:
             # What made us abort is on its way to the caller: this can only be noted.
             _log.warning("%s/%s: parts of an upload are left behind: %s", bucket, key, failure)
+
+    async def unfinished(self, prefix: str, token: Any) -> Page:  # noqa: ANN401 - S3's own
+        """Return the infos of some uploads that nobody has ended, and a token for more."""
+        bucket, key, _ = self.split_path(prefix)
+        more = token or {}
+        try:
+            page = await self._call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key, **more)
+        except FileNotFoundError:
+            return [], None
+        infos = [
+            {"name": f"{bucket}/{one['Key']}", "type": "file", "upload": one["UploadId"]}
+            | {"modified": await self._last_part(bucket, one)}
+            for one in page.get("Uploads", ())
+            if one["Key"].startswith(key)
+        ]
+        markers = ("KeyMarker", "UploadIdMarker")
+        return infos, {name: page[f"Next{name}"] for name in markers} if page[
+            "IsTruncated"
+        ] else None
+
+    async def _last_part(self, bucket: str, upload: dict[str, Any]) -> datetime:
+        """Return when the latest part came: an upload of hours is none that nobody ended."""
+        latest: datetime = upload["Initiated"]
+        marker, more = 0, True
+        target = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+        while more:
+            page = await self._call_s3("list_parts", PartNumberMarker=marker, **target)
+            latest = max([latest, *(part["LastModified"] for part in page.get("Parts", ()))])
+            marker, more = page.get("NextPartNumberMarker"), page.get("IsTruncated", False)
+        return latest
 
     abort_mpu = sync_wrapper(_abort_mpu)
 

@@ -101,6 +101,12 @@ class SFTPFolders(AsyncDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs ca
         return infos if detail else [info["name"] for info in infos]
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:
+        return await self._page(prefix, token)
+
+    async def _leftovers(self, prefix: str, token: Any = None) -> Page:
+        return await self._page(prefix, token, leftovers=True)
+
+    async def _page(self, prefix: str, token: Any, *, leftovers: bool = False) -> Page:
         folders: list[str] = token or [
             first_folder(prefix) or ("/" if prefix.startswith("/") else "")
         ]
@@ -111,7 +117,7 @@ class SFTPFolders(AsyncDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs ca
             except GONE:
                 infos = []
             infos = [info for info in infos if not await leads_upward(link, info)]
-        files, below = split_entries(prefix, infos)
+        files, below = split_entries(prefix, infos, leftovers=leftovers)
         left = folders[1:] + below
         return [info for info in files if info["type"] == "file"], left or None
 
