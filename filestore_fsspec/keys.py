@@ -56,6 +56,14 @@ def is_key(text: str) -> bool:
         return False
 
 
+def begins_a_key(prefix: str) -> bool:
+    """Tell whether any key can start with `prefix`, so that a listing need not ask beside the root.
+
+    It may end within a segment: `..` begins `..a`, and `../` begins nothing.
+    """
+    return not prefix or is_key(f"{prefix}_")
+
+
 def temporary_path(path: str) -> str:
     """Return a new, unguessable name in the folder of `path`, hidden from every listing of ours."""
     folder, slash, _name = path.rpartition("/")

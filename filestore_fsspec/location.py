@@ -29,7 +29,7 @@ from filestore_fsspec.errors import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.keys import is_key, parse_key, temporary_path
+from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
@@ -252,6 +252,8 @@ class Location:
         Raises:
             TransportException: the listing could not be finished.
         """
+        if not begins_a_key(prefix):
+            return
         for path_prefix in self._layout.prefixes(prefix):
             token: Any = None
             more = True

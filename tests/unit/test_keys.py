@@ -7,7 +7,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from filestore_fsspec.errors import InvalidKey
-from filestore_fsspec.keys import LAYOUTS, is_temporary, parse_key, temporary_path
+from filestore_fsspec.keys import (
+    LAYOUTS,
+    begins_a_key,
+    is_temporary,
+    parse_key,
+    temporary_path,
+)
 
 SHA = "0123456789abcdef" * 4
 
@@ -101,3 +107,13 @@ def test_no_path_leaves_the_root(key: str) -> None:
     for layout in LAYOUTS.values():
         joined = posixpath.normpath(f"/root/{layout.path(key)}")
         assert joined.startswith("/root/")
+
+
+@pytest.mark.parametrize("prefix", ["../", "a/../", "./", "x\0", "/a", "a/./b"])
+def test_what_begins_no_key_is_not_looked_for(prefix: str) -> None:
+    assert not begins_a_key(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["", ".", "..", "a/", "a/..", "a", "a/b/."])
+def test_what_may_begin_one_is(prefix: str) -> None:
+    assert begins_a_key(prefix)

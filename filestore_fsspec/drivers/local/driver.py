@@ -4,8 +4,8 @@ Its reads cost what `open().read()` costs; its writes are made beside the file a
 when they are complete.
 """
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - fsspec's signatures
-# ruff: noqa: PTH103, PTH108, PTH112, PTH114, PTH116, PTH120 - a Path costs more than the call
+# ruff: noqa: ANN401, ARG002 - fsspec's signatures
+# ruff: noqa: PTH103, PTH108, PTH112, PTH116, PTH120 - a Path costs more than the call
 from __future__ import annotations
 
 import errno
@@ -16,11 +16,11 @@ from io import FileIO
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
-from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.base import Driver, absent, first_folder, split_entries
+from filestore_fsspec.drivers.base import absent, first_folder, split_entries
 from filestore_fsspec.drivers.local.atomic import open_atomic, replacing
+from filestore_fsspec.drivers.local.folders import LocalFolders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,38 +34,11 @@ _MAX_READ = 1 << 30  # one read() of Linux stops short of 2 GiB
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
-class LocalDriver(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+class LocalDriver(LocalFolders):
     """Absolute paths of this machine. Links are followed; folders are made as they are needed."""
 
     cachable = False
     may_wait = False
-
-    def __init__(self, follow_symlinks: bool = True, root: str = "", **kwargs: Any) -> None:
-        """Keep to `root`: with `follow_symlinks=False`, a link below it is a PermissionError.
-
-        That check is made before each call; it does not hold against somebody who puts a link
-        there between the two.
-        """
-        super().__init__(auto_mkdir=True, **kwargs)
-        self.follow_symlinks = follow_symlinks
-        self.root = root.rstrip("/")
-
-    def _path(self, path: str) -> str:
-        if path[:1] != "/":
-            path = self._strip_protocol(path)
-        if not self.follow_symlinks:
-            self._refuse_links(path)
-        return path
-
-    def _refuse_links(self, path: str) -> None:
-        below = path.removeprefix(self.root + "/")
-        walked = path[: len(path) - len(below)].rstrip("/")
-        for name in below.split("/"):
-            walked = f"{walked}/{name}"
-            if os.path.islink(walked):
-                raise PermissionError(
-                    errno.EACCES, "a symbolic link; follow_symlinks=true follows it", walked
-                )
 
     # Reading
 
@@ -137,7 +110,7 @@ class LocalDriver(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has 
         """Return name, size, type, modified, and what fsspec adds to them."""
         if not isinstance(path, str):
             # fsspec calls a link in a listing neither file nor folder, and elsewhere what it is.
-            path = path.path
+            path = self.entry_path(path)
         path = self._path(path)
         try:
             found: Info = super().info(path, **kwargs)
@@ -156,6 +129,8 @@ class LocalDriver(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has 
 
     def _page(self, prefix: str, token: list[str] | None, *, leftovers: bool = False) -> Page:
         left = [first_folder(prefix) or "/"] if token is None else list(token)
+        if token is None and self.link_on(left[0]):
+            return [], None  # as below: a link that is not followed is in no listing
         files, folders = split_entries(prefix, self._entries(left.pop()), leftovers=leftovers)
         left += sorted(folders, reverse=True)
         return sorted(files, key=lambda info: str(info["name"])), left or None
