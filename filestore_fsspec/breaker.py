@@ -30,7 +30,7 @@ class Breaker:
             ValueError: an argument is out of range.
         """
         if failures < 1:
-            raise ValueError("breaker_failures is a whole number from 1, or None for no breaker")
+            raise ValueError("breaker_failures is a whole number from 0, which is for no breaker")
         if not seconds > 0:
             raise ValueError("breaker_seconds is a number above 0")
         self.failures = failures

@@ -70,7 +70,7 @@ class Store:
         strict: bool = True,
         min_copies: int | None = None,
         deadline_seconds: float | None = None,
-        breaker_failures: int | None = 1,
+        breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
     ) -> None:
         """Parse the locations, near first and far last. Touches no network.
@@ -85,7 +85,7 @@ class Store:
             deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
                 it is given its own; None is as long as its attempts and time-outs allow.
             breaker_failures: after how many failed calls in a row a location is left alone, where
-                there are several; None is never.
+                there are several; 0 is never.
             breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
                 background finds the location answering.
 
@@ -97,7 +97,7 @@ class Store:
             raise InvalidURL("a store needs the URL of at least one location")
 
         def breaker() -> Breaker | None:
-            if breaker_failures is None or len(urls) == 1:
+            if breaker_failures == 0 or len(urls) == 1:
                 return None  # where there is nobody else to ask, asking again is right
             return Breaker(breaker_failures, breaker_seconds)
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 2**20
 
+SECRETS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
+"""The arguments that no text may show, unless it is to make the driver anew."""
 Info = dict[str, Any]
 Page = tuple[list[Info], Any]
 
@@ -128,6 +130,23 @@ class Driver:
     def show(self, file: Any) -> None:  # noqa: ANN401
         """Give what `stage` took in its name."""
         file.commit()
+
+    def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
+        """Return what makes the driver anew, or all of it but the secrets.
+
+        fsspec's own fails where an argument is None, and leaves out no secret but `password`.
+        """
+        hidden = () if include_password else SECRETS
+        options: dict[str, Any] = self.storage_options  # type: ignore[attr-defined]  # the filesystem's
+        given = {
+            name: value
+            for name, value in options.items()
+            if value is not None and name not in hidden
+        }
+        protocol = self.protocol  # type: ignore[attr-defined]
+        first = protocol if isinstance(protocol, str) else protocol[0]
+        kind = type(self)
+        return {"cls": f"{kind.__module__}:{kind.__name__}", "protocol": first, "args": [], **given}
 
     def close(self) -> None:
         """Close the connections. The driver may be used again: it connects anew."""

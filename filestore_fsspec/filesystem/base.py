@@ -48,7 +48,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         strict: bool = True,
         min_copies: int | None = None,
         deadline_seconds: float | None = None,
-        breaker_failures: int | None = 1,
+        breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
         asynchronous: bool = False,
         loop: Any = None,
@@ -109,7 +109,10 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
 
     @storage_options.setter
     def storage_options(self, options: dict[str, Any]) -> None:
-        kept = {name: value for name, value in options.items() if name != "stores"}
+        # None is a default, and fsspec 2026.9 cannot write it as JSON.
+        kept = {
+            name: value for name, value in options.items() if name != "stores" and value is not None
+        }
         if kept.get("locations"):
             kept["locations"] = [shown(source) for source in kept["locations"]]
         self._storage_options = kept

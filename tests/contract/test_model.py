@@ -115,7 +115,7 @@ class Composite(RuleBasedStateMachine):
         self.fs = FileStoreFileSystem(
             urls,
             connection_attempts=1,
-            breaker_failures=None,  # an outage ends at once here
+            breaker_failures=0,  # an outage ends at once here
             skip_instance_cache=True,
         )
         self.locations = self.fs.store.locations

@@ -118,7 +118,7 @@ class Faults:
     `status/503/x` answers so. `to/URL` redirects there. `slow/SECONDS/x` answers late, `mute` not
     at all. `short` ends in mid-body, `chunked/short` so without a length. `no-head/x` refuses
     HEAD, `no-range/x` ignores ranges, `gzip/x` says that its content is compressed,
-    `unsized/x` gives no length. Each answers with `content`.
+    `unsized/x` gives no length, `loop` redirects to itself. Each answers with `content`.
     """
 
     port: int
@@ -139,7 +139,7 @@ class FaultHandler(BaseHTTPRequestHandler):
     def log_message(self, *_args: Any) -> None:
         pass
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: C901 - one case a fault
         self.faults.seen.append((self.command, self.path, dict(self.headers)))
         what, _, rest = self.path.lstrip("/").partition("/")
         content = self.faults.content
@@ -148,6 +148,8 @@ class FaultHandler(BaseHTTPRequestHandler):
                 self.answer(int(rest.partition("/")[0]), b"")
             case "to":
                 self.answer(302, b"", Location=rest)
+            case "loop":
+                self.answer(302, b"", Location=self.path)
             case "mute":
                 self.faults.over.wait(60)
             case "slow":

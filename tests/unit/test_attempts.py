@@ -322,12 +322,12 @@ def test_breakers_count_what_fails_in_a_row(tmp_path: Path) -> None:
         assert [each.breaker_state for each in store.locations] == ["open", "closed"]
         store.close()
         assert store.locations[0].breaker_state == "closed"
-    with FileStore(*urls, breaker_failures=None) as store:
+    with FileStore(*urls, breaker_failures=0) as store:
         assert store.locations[0].breaker is None
     with FileStore(urls[0]) as store:
         assert store.locations[0].breaker is None
     with pytest.raises(ValueError, match="breaker_failures"):
-        FileStore(*urls, breaker_failures=0)
+        FileStore(*urls, breaker_failures=-1)
     with pytest.raises(ValueError, match="breaker_seconds"):
         FileStore(*urls, breaker_seconds=0)
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from fsspec.implementations.http import HTTPFileSystem
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from filestore_fsspec.drivers.base import Untrusted, absent, passing
@@ -186,6 +187,11 @@ def fitting_errors(path: str) -> Iterator[None]:
         raise TimeoutError(errno.ETIMEDOUT, "no answer in time", path) from error
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
         raise ConnectionError(f"{path}: {error or 'the server closed the connection'}") from error
+    except aiohttp.ClientResponseError as error:
+        # It holds the request, and its repr shows the header with name and password.
+        error.request_info = error.request_info._replace(headers=CIMultiDictProxy(CIMultiDict()))
+        error.args = ()
+        raise OSError(errno.EIO, f"no usable answer: {error}", path) from error
     except (aiohttp.ClientError, ValueError) as error:
         raise OSError(errno.EIO, f"no usable answer: {error}", path) from error
 
