@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.asyn import sync
 
 from filestore_fsspec.drivers.http.driver import HTTPDriver
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port
@@ -241,7 +242,7 @@ def test_a_file_without_a_length_can_be_read(
 
 
 def test_credentials_stay_with_their_origin(
-    http_faults: Faults, other_faults: Faults, https_faults: Faults, certificates: Certificates
+    http_faults: Faults, other_faults: Faults, certificates: Certificates
 ) -> None:
     fs = HTTPDriver(username="üser", password=PASSWORD, ca_bundle=str(certificates.ca))
     content = http_faults.content
@@ -249,16 +250,46 @@ def test_credentials_stay_with_their_origin(
     assert [headers["Authorization"] for *_, headers in http_faults.seen] == [
         "Basic w7xzZXI6Q2hAbmdlVGghc1BhMzN3MHJk"
     ] * 2
-    for source in (http_faults, https_faults):
-        for target in (other_faults.url("x"), http_faults.url("x", "localhost")):
-            http_faults.seen.clear()
-            other_faults.seen.clear()
-            assert fs.cat_file(source.url(f"to/{target}")) == content
-            last = (http_faults.seen + other_faults.seen)[-1]
-            assert "Authorization" not in last[2]
+    for target in (other_faults.url("x"), http_faults.url("x", "localhost")):
+        http_faults.seen.clear()
+        other_faults.seen.clear()
+        assert fs.cat_file(http_faults.url(f"to/{target}")) == content
+        last = (http_faults.seen + other_faults.seen)[-1]
+        assert "Authorization" not in last[2]
     with pytest.raises(OSError, match="no usable answer"):
         fs.cat_file(http_faults.url("to/ftp://elsewhere/x"))
     fs.close()
+
+
+def test_https_is_not_left_for_clear_text(
+    http_faults: Faults, https_faults: Faults, certificates: Certificates, tmp_path: Path
+) -> None:
+    fs = HTTPDriver(username="user", password=PASSWORD, ca_bundle=str(certificates.ca))
+    inside = https_faults.url(f"to/{https_faults.url('x')}")
+    assert fs.cat_file(inside) == https_faults.content
+    assert fs.cat_file(http_faults.url(f"to/{https_faults.url('x')}")) == https_faults.content
+    http_faults.seen.clear()
+    path = https_faults.url(f"to/{http_faults.url('x')}")
+    for call in (
+        fs.cat_file,
+        fs.isfile,
+        fs.info,
+        lambda path: fs.get_file(path, f"{tmp_path}/x"),
+        lambda path: sync(fs.loop, read_on, fs, path),
+    ):
+        with pytest.raises(ConnectionError, match="TLS alone"):
+            call(path)
+    assert http_faults.seen == []
+    fs.close()
+
+
+async def read_on(fs: HTTPDriver, path: str) -> bytes:
+    file = await fs.open_async(path)
+    try:
+        content: bytes = await file.read(3)
+    finally:
+        await file.close()
+    return content
 
 
 def test_a_wrong_password_is_a_refusal(http_basic: Service) -> None:

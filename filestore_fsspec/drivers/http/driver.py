@@ -27,7 +27,14 @@ from filestore_fsspec.drivers.http.files import (
     pour,
     refuse_write,
 )
-from filestore_fsspec.drivers.http.session import TLSCheck, Web, is_folder, quoted, raise_for_status
+from filestore_fsspec.drivers.http.session import (
+    TLSCheck,
+    Web,
+    is_folder,
+    kept_secure,
+    quoted,
+    raise_for_status,
+)
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -221,7 +228,8 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
             refuse_write(path)
         session = await self.set_session()
         file = HTTPStream(self, path, session=session, size=size)
-        file.kwargs = {"headers": self._web.headers}  # fsspec forgets those given above
+        # fsspec forgets those given above.
+        file.kwargs = {"headers": self._web.headers, "middlewares": kept_secure(path)}
         return file
 
     # Writing: fsspec really sends PUT and POST, and says yes to folders.

@@ -146,7 +146,9 @@ class Web:
         headers = {**self.headers, "Range": f"bytes={byte_range}"} if byte_range else self.headers
         with fitting_errors(path):
             session = await self.session()
-            async with session.request(method, quoted(path), headers=headers) as found:
+            async with session.request(
+                method, quoted(path), headers=headers, middlewares=kept_secure(path)
+            ) as found:
                 if found.status not in allowed:
                     raise_for_status(found, path)
                 yield found
@@ -165,6 +167,19 @@ def quoted(path: str) -> URL:
     scheme, _, rest = path.partition("://")
     host, _, name = rest.partition("/")
     return URL(f"{scheme}://{host}/{quote(name, errors='surrogateescape')}", encoded=True)
+
+
+async def _refuse_clear_text(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> ClientResponse:
+    if request.url.scheme != "https":
+        raise Untrusted("the server sends us on to clear text: an https URL is read over TLS alone")
+    return await handler(request)
+
+
+def kept_secure(path: str) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+    """Return what stands before each request for `path`, those of redirects too."""
+    return (_refuse_clear_text,) if path.startswith("https:") else ()
 
 
 def is_folder(found: ClientResponse) -> bool:

@@ -45,13 +45,14 @@ def client_options(
 ) -> ClientConfig:
     """Return the settings of connections; `timeouts` are connect and read, in seconds.
 
-    Without `secure` there is no TLS at all, and so no search for the system's authorities.
+    Without `secure` there is no TLS at all, and so no search for the system's authorities; with it
+    there is nothing else, whatever a server redirects to.
 
     Raises:
         OSError: `ca_bundle` cannot be read, or holds no certificate.
     """
     options: Any = {
-        "allow_http": True,
+        "allow_http": not secure,
         "connect_timeout": timedelta(seconds=timeouts[0]),
         "read_timeout": timedelta(seconds=timeouts[1]),
         "timeout": _FOR_EVER,  # of a whole transfer, 30 s unless told

@@ -44,6 +44,7 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
                 web.timeouts,
                 verify=check.verify,
                 ca_bundle=check.ca_bundle,
+                secure=place.startswith("https:"),
                 headers={name.lower(): value for name, value in web.headers.items()},
             ),
             retry_config=NO_RETRY,
