@@ -195,6 +195,47 @@ def test_a_part_is_not_a_file(start: Any, opening: str, after: str | None, tmp_p
     assert driver.cat_file("/x") == b"0123456789"
 
 
+def test_a_read_that_was_cut_is_not_the_end(start: Any) -> None:
+    script, driver = start({"REST": "350 On.", "RETR": "150 Here.", "SIZE": "213 10"})
+    script.data = b"half"
+    for start_byte, came in ((None, 4), (3, 7)):
+        with pytest.raises(ConnectionError, match=f"{came} of 10 bytes came"):
+            driver.cat_file("/x", start_byte)
+    script.data = b"0123456789"
+    assert driver.cat_file("/x") == b"0123456789"
+    script.replies["SIZE"] = "502 What?"
+    assert driver.cat_file("/x") == b"0123456789"
+
+
+def test_a_write_that_was_cut_is_not_shown(start: Any) -> None:
+    moving = {"STOR": "150 Send.", "RNFR": "350 To?", "RNTO": "250 Done.", "DELE": "250 Gone."}
+    script, driver = start({**moving, "SIZE": "213 4"})
+    with pytest.raises(ConnectionError, match="4 of 10 bytes arrived"):
+        driver.pipe_file("/x", b"0123456789")
+    with (
+        pytest.raises(ConnectionError, match="4 of 10 bytes arrived"),
+        driver.open("/x", "wb") as file,
+    ):
+        file.write(b"0123456789")
+    words = [command.partition(" ")[0] for command in script.commands]
+    assert "RNTO" not in words
+    assert words.count("DELE") == 2
+    for reply in ("213 10", "502 What?"):
+        script.replies["SIZE"] = reply
+        driver.pipe_file("/x", b"0123456789")
+        assert script.commands[-1] == "RNTO /x"
+
+
+def test_a_listing_that_was_cut_is_not_the_end(start: Any) -> None:
+    script, driver = start({"CWD": "250 In.", "LIST": "150 Here."})
+    line = b"-rw-r--r-- 1 a a 5 Nov 22 16:48 "
+    script.data = line + b"a\r\n" + line
+    with pytest.raises(ConnectionError, match="in the middle of a line"):
+        driver.ls("/")
+    script.data = line + b"a\r\n"
+    assert driver.ls("/", detail=False) == ["/a"]
+
+
 def test_a_download_that_hangs(start: Any) -> None:
     script, driver = start({"RETR": "150 Here."})
     script.data, script.after_data = b"half", "hang"

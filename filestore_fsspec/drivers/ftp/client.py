@@ -92,6 +92,8 @@ class Client(TransferConnection):
             # vsftpd: 226 Transfer done (but failed to open directory).
             raise ftplib.error_perm(f"550 {reply}")
         text = b"".join(blocks).decode("utf-8", "surrogateescape")
+        if text and text[-1] != "\n":
+            raise ftplib.error_proto("the listing ends in the middle of a line")
         return [line.removesuffix("\r") for line in text.split("\n")[:-1]] if text else []
 
     def _follow(self, link: Info) -> Info | None:
@@ -161,7 +163,7 @@ class Client(TransferConnection):
         return as_oserror(refusal, path)
 
     def retrieve_range(
-        self, path: str, write: Callable[[bytes], object], start: int, end: int | None
+        self, path: str, write: Callable[[bytes], object], start: int = 0, end: int | None = None
     ) -> None:
         """Give the bytes from `start` to `end` to `write`; both may count from the file's end."""
         if start < 0 or (end is not None and end <= start):
@@ -171,23 +173,53 @@ class Client(TransferConnection):
         length = None if end is None else end - start
         if length is not None and length <= 0:
             return
+        received = 0
+
+        def take(block: bytes) -> None:
+            nonlocal received
+            received += len(block)
+            write(block)
+
         try:
-            self.retrieve(f"RETR {path}", write, start, length)
+            self.retrieve(f"RETR {path}", take, start, length)
         except ftplib.error_perm:
             # pyftpdlib answers 554 to a start behind the file's end, where others send nothing.
-            if start < self.size(path):
+            if not start or start < self.size(path):
                 raise
+        if received != length and self.end_proves_nothing:
+            told = self._told_size(path)
+            if told is not None and start + received < told:
+                raise ftplib.error_proto(f"{start + received} of {told} bytes came")
 
-    def upload(self, path: str, blocks: Iterable[bytes | memoryview]) -> None:
-        """Write a new file, and make the folders above it if that is what it wants."""
+    def check_arrived(self, path: str, size: int) -> None:
+        """Look whether all of an upload has come: a server takes a cut connection for its end.
+
+        Raises:
+            ftplib.error_proto: it has not.
+        """
+        arrived = self._told_size(path)
+        if arrived not in {None, size}:
+            raise ftplib.error_proto(f"{arrived} of {size} bytes arrived")
+
+    def _told_size(self, path: str) -> int | None:
+        try:
+            return self.size(path)
+        except ftplib.error_perm:
+            return None  # a server that tells no sizes is believed
+
+    def upload(self, path: str, blocks: Iterable[bytes | memoryview]) -> int:
+        """Write a new file, and make the folders above it if that is what it wants.
+
+        Returns how many bytes were sent.
+        """
         command = f"STOR {path}"
         try:
-            self.store(command, blocks)
+            return self.store(command, blocks)
         except ftplib.error_perm as refusal:
             if self.accepted or str(refusal)[:3] not in MAY_BE_ABSENT:
                 raise
             self.make_folders(parent(path))
-            self.store(command, blocks)
+            return self.store(command, blocks)
 
     def make_folders(self, folder: str) -> None:
         """Make `folder` and what is missing above it, as far as the server lets us."""

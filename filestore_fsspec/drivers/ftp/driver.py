@@ -91,8 +91,8 @@ class FTPDriver(FTPReader):
             with self._client(path) as client:
                 if ask_first and mode == "create" and _is_taken(client, path):
                     raise already_there(path)  # noqa: TRY301 - nothing to remove then
-                client.upload(temporary, blocks)
-                _show(client, temporary, path, mode)
+                size = client.upload(temporary, blocks)
+                _show(client, temporary, path, mode, size)
         except BaseException as error:
             if client is not None and client.accepted:
                 self.drop_part(temporary, error)
@@ -106,10 +106,10 @@ class FTPDriver(FTPReader):
             else:
                 client.store(f"APPE {temporary}", [content])
 
-    def show_part(self, temporary: str, path: str, mode: str) -> None:
-        """Give a temporary file its name; `mode` as in `pipe_file`."""
+    def show_part(self, temporary: str, path: str, mode: str, size: int) -> None:
+        """Give a temporary file of `size` bytes its name; `mode` as in `pipe_file`."""
         with self._client(path) as client:
-            _show(client, temporary, path, mode)
+            _show(client, temporary, path, mode, size)
 
     def drop_part(self, temporary: str, reason: BaseException) -> None:
         """Remove a temporary file because of `reason`, which gets a note if that fails."""
@@ -225,7 +225,8 @@ def _is_taken(client: Client, path: str) -> bool:
     return True
 
 
-def _show(client: Client, temporary: str, path: str, mode: str) -> None:
+def _show(client: Client, temporary: str, path: str, mode: str, size: int) -> None:
+    client.check_arrived(temporary, size)
     # FTP has no exclusive rename: of two writers who create in the same moment, between SIZE and
     # RNTO, both may believe that they made the file. The content is whole all the same.
     if mode == "create" and _is_taken(client, path):

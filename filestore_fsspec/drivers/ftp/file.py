@@ -49,7 +49,7 @@ class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no 
         """Show the closed file under its name."""
         mode = "create" if self.mode == "xb" else "overwrite"
         try:
-            self.fs.show_part(self._temporary, self.path, mode)
+            self.fs.show_part(self._temporary, self.path, mode, self.loc)
         except BaseException as error:
             self.fs.drop_part(self._temporary, error)
             raise

@@ -124,10 +124,7 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
         path = self._strip_protocol(path)
         blocks: list[bytes] = []
         with self._file(path) as client:
-            if start or end is not None:
-                client.retrieve_range(path, blocks.append, start or 0, end)
-            else:
-                client.retrieve(f"RETR {path}", blocks.append)
+            client.retrieve_range(path, blocks.append, start or 0, end)
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
     def get_file(
@@ -165,7 +162,7 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
             callback.relative_update(len(block))
 
         with self._file(path) as client:
-            client.retrieve(f"RETR {path}", take)
+            client.retrieve_range(path, take)
 
     def isfile(self, path: str) -> bool:
         """Tell whether a file is there; raise if the server does not let us know."""

@@ -31,6 +31,11 @@ class TransferConnection(Connection):
     """Whether the server has taken the latest upload's name, so that something may be there."""
     _expected_bytes: int | None = None
 
+    @property
+    def end_proves_nothing(self) -> bool:
+        """Whether a connection that was cut looks like the end of the content latest retrieved."""
+        return self._expected_bytes is None and self.settings.tls == "none"
+
     def retrieve(
         self,
         command: str,
@@ -61,20 +66,26 @@ class TransferConnection(Connection):
             raise ftplib.error_proto(f"{received} of {self._expected_bytes} bytes came")
         return reply
 
-    def store(self, command: str, blocks: Iterable[bytes | memoryview]) -> None:
-        """Send `blocks` as the content of `command`, and wait until the server has it all."""
+    def store(self, command: str, blocks: Iterable[bytes | memoryview]) -> int:
+        """Send `blocks` as the content of `command`; return how many bytes that were.
+
+        The server's word of success says that the connection ended, not that all of it came.
+        """
         self.accepted = False
+        sent = 0
         with self._data_connection(command) as connection:
             self.accepted = True
             try:
                 for block in blocks:
                     connection.sendall(block)
+                    sent += len(block)
                     self.settings.activity.latest = time.monotonic()
             except (ConnectionError, ssl.SSLError):
                 self.voidresp()  # a server that stops listening says why: disk full, quota
                 raise
             _end(connection, self.settings.read_timeout)
             self.voidresp()
+        return sent
 
     def _data_connection(self, command: str, start: int = 0) -> socket.socket:
         try:
