@@ -32,7 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from fsspec.asyn import sync
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 2**20
 
+T = TypeVar("T")
 SECRETS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
 """The arguments that no text may show, unless it is to make the driver anew."""
 Info = dict[str, Any]
@@ -265,6 +266,16 @@ def split_entries(
         elif name.startswith(prefix) and is_temporary(name) is leftovers:
             files.append(entry)
     return files, folders
+
+
+def sending_once(session: T) -> T:
+    """Return an aiohttp session that does not repeat a request whose connection broke.
+
+    It would repeat PUT and DELETE, which the server may have carried out already: a create would
+    then find its own object and report it as somebody else's. aiohttp 3.14 has no public switch.
+    """
+    session._retry_connection = False  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return session
 
 
 async def paced(

@@ -136,6 +136,22 @@ def test_create_is_one_request_once_the_server_is_known(
     assert moto.cat_file(f"{moto_root}/second") == b"2"
 
 
+def test_a_probe_that_was_repeated_on_the_way_is_nobody_elses(
+    s3_moto: Service, moto_root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_once = S3Driver._create_probe
+
+    async def send_twice(driver: S3Driver, probe: dict[str, str]) -> None:
+        await send_once(driver, probe)
+        await send_once(driver, probe)
+
+    monkeypatch.setattr(S3Driver, "_create_probe", send_twice)
+    driver = driver_of(s3_moto)
+    driver.pipe_file(f"{moto_root}/k", b"1", mode="create")
+    assert driver.cat_file(f"{moto_root}/k") == b"1"
+    driver.close()
+
+
 def test_create_refuses_what_is_there_on_every_server(
     driver: S3Driver, service: Service, root: str
 ) -> None:

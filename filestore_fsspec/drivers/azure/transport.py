@@ -16,6 +16,8 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
+from filestore_fsspec.drivers.base import sending_once
+
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
@@ -38,7 +40,7 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
     async def open(self) -> None:
         """Make the session, in the event loop that uses it."""
         if self.session is None:
-            self.session = ClientSession(
+            session = ClientSession(
                 connector=TCPConnector(ssl=self._trust, limit=_MAX_CONNECTIONS),
                 # aiohttp looks the proxy up for each request, in a thread.
                 proxy=self._url and _proxy_for(self._url),
@@ -46,6 +48,7 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
                 cookie_jar=DummyCookieJar(),
                 auto_decompress=False,
             )
+            self.session = sending_once(session)
         await super().open()
 
 

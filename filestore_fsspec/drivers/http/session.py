@@ -20,7 +20,7 @@ from fsspec.implementations.http import HTTPFileSystem
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from filestore_fsspec.drivers.base import Untrusted, absent, passing
+from filestore_fsspec.drivers.base import Untrusted, absent, passing, sending_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -120,13 +120,14 @@ class Web:
         """Return the session of the running loop, without cookies and decompression."""
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
-            self._session = ClientSession(
+            session = ClientSession(
                 connector=_Connector(self.check.context(), self.timeouts[0]),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 auto_decompress=False,
                 read_bufsize=1 << 20,
             )
+            self._session = sending_once(session)
             self._loop = loop
             self._finalizer = weakref.finalize(self, _forget, os.getpid(), loop, self._session)
         return self._session

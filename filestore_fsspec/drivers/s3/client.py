@@ -13,7 +13,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
-from filestore_fsspec.drivers.base import paced
+from filestore_fsspec.drivers.base import paced, sending_once
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,7 @@ _MAX_CONNECTIONS = 128
 
 
 class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to look into
-    """Sends large bodies in chunks, each within the read time-out.
+    """Sends each request once, and large bodies in chunks, each within the read time-out.
 
     aiohttp starts its read time-out when the body is sent: a server that stops reading would
     hold a call for ever. It also reads file objects through a thread, 64 KiB a hop.
@@ -38,6 +38,9 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
         async with asyncio.timeout(connect_seconds + read_seconds) as limit:
             request.body = paced(body, limit, read_seconds)
             return await super().send(request)
+
+    async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - an aiohttp session
+        return sending_once(await super()._get_session(proxy_url))
 
 
 def _timestamp(text: str) -> datetime:

@@ -189,6 +189,8 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         probe = {"Bucket": bucket, "Key": key}
         try:
             await self._create_probe(probe)
+        except FileExistsError:
+            pass  # repeated on the way: the name is known to nobody else
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise
