@@ -22,7 +22,7 @@ from fsspec.asyn import get_loop
 from filestore_fsspec.deadline import seconds_left
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -35,6 +35,9 @@ class Caller(Protocol):
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         """Run all of them; return each one's result or exception, in order."""
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401
+        """Call a function that keeps a processor busy."""
 
     async def pause(self, seconds: float) -> None:
         """Wait."""
@@ -55,6 +58,9 @@ class _Blocking:
             except Exception as error:  # noqa: BLE001 - handed on as a value
                 outcomes.append(error)
         return outcomes
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401
+        return function(*args)
 
     async def pause(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - stepped in the caller's own thread
@@ -92,6 +98,9 @@ class _Awaitable:
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         outcomes = await asyncio.gather(*coroutines, return_exceptions=True)
         return [_not_cancelled(outcome) for outcome in outcomes]
+
+    async def work(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401
+        return await asyncio.to_thread(function, *args)
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -30,6 +30,7 @@ from filestore_fsspec.errors import (
     TransportException,
 )
 from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
+from filestore_fsspec.proof import prove
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
@@ -145,22 +146,35 @@ class Location:
     # What operations are built from.
 
     async def read(
-        self, caller: Caller, key: str, start: int | None = None, end: int | None = None
+        self,
+        caller: Caller,
+        key: str,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        verify: bool = False,
     ) -> bytes:
         """Return the bytes from `start` to before `end`, or all of them.
 
         Raises:
             NotFound: the object is absent.
             TransportException: the location could not say.
+            CorruptedFileStoreException: `verify`, and a whole object is not what `key` says.
         """
         path = self.fs_path(key)
-        return await self.attempt(caller, "get", key, "cat_file", path, start, end)  # type: ignore[no-any-return]
+        content: bytes = await self.attempt(caller, "get", key, "cat_file", path, start, end)
+        if verify and start is None and end is None:
+            await prove(caller, key, content, f"{self}: cannot get")
+        return content
 
-    async def fetch(self, caller: Caller, key: str, local_path: Path) -> None:
+    async def fetch(
+        self, caller: Caller, key: str, local_path: Path, *, verify: bool = False
+    ) -> None:
         """Bring an object to `local_path`, which is replaced when all of it is there.
 
         Raises:
-            NotFound, TransportException: as in `read`; `local_path` is as it was.
+            NotFound, TransportException, CorruptedFileStoreException: as in `read`; `local_path`
+                is as it was.
         """
         path = self.fs_path(key)
         beside = temporary_path(str(local_path))
@@ -169,6 +183,8 @@ class Location:
         Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
             await self.attempt(caller, "download", key, "get_file", path, beside)
+            if verify:
+                await prove(caller, key, beside, f"{self}: cannot download")
             os.replace(beside, local_path)  # noqa: PTH105
         finally:
             with suppress(FileNotFoundError):

@@ -23,7 +23,7 @@ from filestore_fsspec.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
     from filestore_fsspec.breaker import State
@@ -92,12 +92,16 @@ async def read_first(
 ) -> tuple[Location, T]:
     """Ask the locations in order; return the first that has the object, with its answer.
 
+    One whose content is not what it should be is logged and passed over.
+
     Raises:
         NotFound: every location said absent.
+        CorruptedFileStoreException: none has the right content, and one has a wrong one.
         LocationUnavailable: none has it, and not all could say.
     """
     unknown: dict[Location, Exception] = {}
     skipped: list[Location] = []
+    wrong: list[CorruptedFileStoreException] = []
     for number, location in enumerate(locations):
         if location.is_left_alone():
             skipped.append(location)
@@ -109,7 +113,12 @@ async def read_first(
             continue
         except TransportException as error:
             unknown[location] = error
+        except CorruptedFileStoreException as error:
+            log.warning("%s", error)
+            wrong.append(error)
     unknown.update((location, location.skipped(what)) for location in skipped)
+    if wrong:
+        raise no_right_content(what, wrong, unknown)
     if unknown:
         raise _unavailable(what, unknown)
     raise NotFound(f"cannot {what}: absent at {', '.join(map(str, locations))}")
@@ -286,6 +295,23 @@ def _failures(locations: Locations, outcomes: Sequence[object]) -> dict[Location
         elif isinstance(outcome, Exception):
             raise outcome
     return failed
+
+
+def no_right_content(
+    what: str,
+    wrong: Sequence[CorruptedFileStoreException],
+    unknown: Mapping[Location, Exception],
+) -> CorruptedFileStoreException:
+    """Return the error for an object whose content is wrong wherever it was read."""
+    if len(wrong) == 1 and not unknown:
+        return wrong[0]
+    reasons = "; ".join(map(str, (*wrong, *unknown.values())))
+    could_not_say = f" and {len(unknown)} could not say" if unknown else ""
+    found = CorruptedFileStoreException(
+        f"cannot {what}: wrong content at {len(wrong)} of the locations{could_not_say}: {reasons}"
+    )
+    found.__cause__ = wrong[0]
+    return found
 
 
 def _unavailable(what: str, unknown: dict[Location, Exception]) -> LocationUnavailable:

@@ -31,6 +31,7 @@ from filestore_fsspec.operations import (
     select_writable,
     write_each,
 )
+from filestore_fsspec.proof import prove
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -63,7 +64,7 @@ class Bulk(NamedTuple):
 class Store:
     """Several locations and how strictly they are taken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a store
         self,
         *urls: object,
         connection_attempts: int | None = None,
@@ -72,6 +73,7 @@ class Store:
         deadline_seconds: float | None = None,
         breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
+        verify_content: bool = False,
     ) -> None:
         """Parse the locations, near first and far last. Touches no network.
 
@@ -88,6 +90,9 @@ class Store:
                 there are several; 0 is never.
             breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
                 background finds the location answering.
+            verify_content: whether a key of 64 hexadecimal digits is the SHA-256 of its content:
+                what is read or to be written is checked, and the next location asked for what a
+                location has wrong.
 
         Raises:
             InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
@@ -119,9 +124,11 @@ class Store:
             "deadline_seconds": deadline_seconds,
             "breaker_failures": breaker_failures,
             "breaker_seconds": breaker_seconds,
+            "verify_content": verify_content,
         }
         """Those that make another store like this one."""
         self.min_copies = min_copies
+        self.verify_content = verify_content
 
     @property
     def transports(self) -> Locations:
@@ -172,7 +179,9 @@ class Store:
         selected = select(self.locations, location)
         try:
             _, content = await read_first(
-                selected, lambda each: each.read(caller, path), f"get {path!r}"
+                selected,
+                lambda each: each.read(caller, path, verify=self.verify_content),
+                f"get {path!r}",
             )
         except NotFound:
             return None
@@ -186,7 +195,9 @@ class Store:
     ) -> list[Location]:
         selected, local_path = select(self.locations, location), Path(dest)
         answered, _ = await read_first(
-            selected, lambda each: each.fetch(caller, path, local_path), f"download {path!r}"
+            selected,
+            lambda each: each.fetch(caller, path, local_path, verify=self.verify_content),
+            f"download {path!r}",
         )
         return [answered]
 
@@ -206,6 +217,8 @@ class Store:
                 return await location.write(caller, path, source, overwrite=force)
             return await location.send(caller, path, source, overwrite=force)
 
+        if self.verify_content:
+            await prove(caller, path, source, "cannot put")
         return await write_each(targets, caller, write, f"put {path!r}", self.min_copies)
 
     async def _upload(
@@ -219,6 +232,8 @@ class Store:
         verify: bool = False,
     ) -> list[Location]:
         local_path = _readable(src)
+        if self.verify_content:
+            await prove(caller, dest, local_path, "cannot upload")
 
         async def send(location: Location) -> bool:
             done = await location.send(caller, dest, local_path, overwrite=force)

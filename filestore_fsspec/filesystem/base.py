@@ -50,6 +50,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         deadline_seconds: float | None = None,
         breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
+        verify_content: bool = False,
         asynchronous: bool = False,
         loop: Any = None,
         batch_size: int | None = None,
@@ -69,6 +70,8 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
                 an open file has its locations' time-outs alone.
             breaker_failures: see `FileStore`.
             breaker_seconds: see `FileStore`.
+            verify_content: see `FileStore`; of a file that is open, only what is read from its
+                start to its end without a gap is checked, and at the end.
             asynchronous: whether coroutines are awaited in the caller's event loop.
             loop: fsspec's; the connections live on its I/O loop in any case.
             batch_size: how many files are under way at once, fsspec's own by default.
@@ -86,6 +89,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             deadline_seconds=deadline_seconds,
             breaker_failures=breaker_failures,
             breaker_seconds=breaker_seconds,
+            verify_content=verify_content,
         )
         self.location = location
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.core import get_compression
 
-from filestore_fsspec.bridge import blocking
+from filestore_fsspec.bridge import blocking, run
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.awaited_file import AwaitedFile
+from filestore_fsspec.filesystem.proven_file import ProvenFile
 from filestore_fsspec.filesystem.publish import publish
 from filestore_fsspec.filesystem.read_file import ReadFile
 from filestore_fsspec.filesystem.write_file import TextFile, WriteFile, compressed
@@ -23,6 +24,7 @@ from filestore_fsspec.filesystem.writing import Writing
 from filestore_fsspec.operations import (
     find_each,
 )
+from filestore_fsspec.proof import prove, sha256_named_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,8 +85,10 @@ class FileStoreFileSystem(Writing):
         return self._open_to_write(key, mode, location, compress, autocommit=autocommit)
 
     def _open_to_read(self, key: str, location: str | None, **options: Any) -> ReadFile:
+        proves = self.store.verify_content and sha256_named_by(key) is not None
+        kind = ProvenFile if proves else ReadFile
         try:
-            return ReadFile(self._readable(location), key, **options)
+            return kind(self._readable(location), key, **options)
         except LocationUnavailable as error:
             raise self._unless_strict(error, key) from error
 
@@ -98,6 +102,8 @@ class FileStoreFileSystem(Writing):
 
         def show(local_path: str) -> None:
             with compressed(local_path, compress) as content_path:
+                if self.store.verify_content:
+                    run(prove(blocking, key, content_path, "cannot write"))
                 publish(targets, key, content_path, how, self.store.min_copies)
 
         content: ReadFile | None = None
@@ -135,6 +141,10 @@ class FileStoreFileSystem(Writing):
 
     def ukey(self, path: str) -> str:
         """Return the SHA-256 of the content: the same whichever location answers."""
+        key = self._strip_protocol(path)
+        digest = sha256_named_by(key) if self.store.verify_content else None
+        if digest is not None and self.info(key)["type"] == "file":
+            return digest  # of whatever reading it will let through
         with self.open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,6 +3,7 @@
 When that one dies, reading goes on at the same byte on the next.
 """
 
+# ruff: noqa: D102 - the methods of `Source` are io.RawIOBase's
 from __future__ import annotations
 
 import io
@@ -42,17 +43,25 @@ class ReadFile(io.BufferedReader):
             NotFound: every location said absent.
             LocationUnavailable: none has it, and not all could say.
         """
-        self._source = _Source(locations, path, options)
+        self._source = self._open(locations, path, options)
         super().__init__(self._source, _BUFFER_BYTES)
         self.path = self.full_name = path
-        self.size = self._source.size
         # The same whichever location answers: the block cache compares it with the last time's.
         self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
+
+    @staticmethod
+    def _open(locations: Locations, path: str, options: dict[str, Any]) -> Source:
+        return Source(locations, path, options)
 
     @property
     def location(self) -> Location:
         """The location that answers now."""
         return self._source.location
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._source.size
 
     @property
     def cache(self) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -77,11 +86,13 @@ class ReadFile(io.BufferedReader):
         return self._source.fetch(start, end)
 
 
-class _Source(io.RawIOBase):
+class Source(io.RawIOBase):
+    """The bytes of a `ReadFile`, without a buffer."""
+
     def __init__(self, locations: Locations, path: str, options: dict[str, Any]) -> None:
         self._locations, self._path, self._options = locations, path, options
         self.location, self._file = self._open(locations)
-        self.size = _size(self._file)
+        self.size = size_of(self._file)
         self.cache: Any = None
         self._position = 0
         self._last = (0, b"")
@@ -184,7 +195,9 @@ class _Source(io.RawIOBase):
             self._file.close()
         self._file = file
         start, seen = self._last
-        if _size(file) != self.size or (file.seek(start) == start and file.read(len(seen)) != seen):
+        if size_of(file) != self.size or (
+            file.seek(start) == start and file.read(len(seen)) != seen
+        ):
             raise CorruptedFileStoreException(
                 f"{self.location}: {self._path!r} is not the file whose reading at {died} broke "
                 f"off at byte {self._position}"
@@ -196,7 +209,8 @@ class _Source(io.RawIOBase):
             self._file.close()
 
 
-def _size(file: IO[bytes]) -> int:
+def size_of(file: IO[bytes]) -> int:
+    """Return the size of an open file, in bytes."""
     size = getattr(file, "size", None)
     if size is None:
         size = file.seek(0, os.SEEK_END)

@@ -56,7 +56,9 @@ class Reading(Base):
     ) -> bytes:
         key, selected = self._strip_protocol(path), self._readable(location)
         _, content = await self._first(
-            selected, lambda each: each.read(caller, key, start, end), key
+            selected,
+            lambda each: each.read(caller, key, start, end, verify=self.store.verify_content),
+            key,
         )
         return content  # type: ignore[no-any-return]
 
@@ -96,7 +98,11 @@ class Reading(Base):
     ) -> None:
         key, selected = self._strip_protocol(rpath), self._readable(location)
         try:
-            await self._first(selected, lambda each: each.fetch(caller, key, Path(lpath)), key)
+            await self._first(
+                selected,
+                lambda each: each.fetch(caller, key, Path(lpath), verify=self.store.verify_content),
+                key,
+            )
         except FileNotFoundError:
             if await self._kind(caller, key, location) != "directory":
                 raise

@@ -25,6 +25,7 @@ from filestore_fsspec.operations import (
     delete_each,
     write_each,
 )
+from filestore_fsspec.proof import prove
 
 
 class Writing(Reading):
@@ -41,6 +42,7 @@ class Writing(Reading):
         key, content = self._strip_protocol(path), bytes(value)
         await self._write(
             key,
+            content,
             mode,
             location,
             lambda each, force: each.write(awaitable, key, content, overwrite=force),
@@ -63,14 +65,19 @@ class Writing(Reading):
         callback.set_size(size)
         await self._write(
             key,
+            lpath,
             mode,
             location,
             lambda each, force: each.send(awaitable, key, lpath, overwrite=force),
         )
         callback.absolute_update(size)
 
-    async def _write(self, key: str, mode: str, location: str | None, write: Any) -> None:
+    async def _write(
+        self, key: str, content: bytes | str, mode: str, location: str | None, write: Any
+    ) -> None:
         what = f"write {key!r}"
+        if self.store.verify_content:
+            await self._on_loop(prove(awaitable, key, content, "cannot write"))
         targets, force = self._writable(location, what), mode != "create"
         if not force and len(targets) > 1 and await self._exists(key, location=location):
             raise FileExistsError(f"cannot {what}: it is there already")
