@@ -150,11 +150,13 @@ class FileStore(Store):
     ) -> list[Location]:
         """Store the local file `src` under `dest`; return the locations written.
 
-        With `verify`, the size of what was stored is read back and compared.
+        With `verify`, what is stored is proven to be what was sent: by a checksum that the server
+        checks, or by reading it again.
 
         Raises:
             NotFound: there is no local file `src`.
-            CorruptedFileStoreException: `verify` found another size at the only location.
+            CorruptedFileStoreException: what arrived at the only location is not what was sent;
+                nothing of it is left there.
             ReadOnly, TransportException, PartialWrite, InvalidKey, ValueError: as in `put`.
         """
         with self.ending(deadline_seconds):

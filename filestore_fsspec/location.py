@@ -23,7 +23,10 @@ from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bridge import blocking, iterate, run
 from filestore_fsspec.cleanup import AGE_SECONDS, remove_leftovers, sweeper_of
 from filestore_fsspec.drivers import load_driver
+from filestore_fsspec.drivers.base import Garbled
 from filestore_fsspec.errors import (
+    CorruptedFileStoreException,
+    FileStoreException,
     LocationUnavailable,
     NotFound,
     PermissionDenied,
@@ -206,11 +209,26 @@ class Location:
         self.written()
         return True
 
-    async def send(self, caller: Caller, key: str, local_path: str, *, overwrite: bool) -> bool:
-        """Write an object from a local file; otherwise like `write`."""
+    async def send(
+        self,
+        caller: Caller,
+        key: str,
+        local_path: str,
+        *,
+        overwrite: bool,
+        verify: bool = False,
+    ) -> bool:
+        """Write an object from a local file; otherwise like `write`.
+
+        Raises:
+            TransportException: as in `write`.
+            CorruptedFileStoreException: what arrived is not what was sent, and nothing of it is
+                left; with `verify` this is looked for, else only some servers do.
+        """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
+        method = "put_verified" if verify else "put_file"
         try:
-            await self.attempt(caller, "upload", key, "put_file", local_path, path, mode=mode)
+            await self.attempt(caller, "upload", key, method, local_path, path, mode=mode)
         except ThereAfterAll:
             with open(local_path, "rb") as content:  # noqa: ASYNC230, PTH123 - after a failure
                 return await self._is_ours(caller, key, content)
@@ -326,6 +344,7 @@ class Location:
             FileExistsError: as it comes.
             TransportException: any other `OSError` as one of ours; `action` and `key` name what
                 was tried.
+            CorruptedFileStoreException: what arrived is not what was sent.
         """
         if self.is_left_alone():
             raise self.skipped(f"{action} {key!r}")
@@ -345,7 +364,7 @@ class Location:
         breaker = self.breaker
         if breaker is None:
             return
-        if not isinstance(error, ConnectionError | TimeoutError):
+        if isinstance(error, Garbled) or not isinstance(error, ConnectionError | TimeoutError):
             if breaker.succeeded():
                 log.warning("%s: is back", self)
         elif breaker.failed():
@@ -372,12 +391,14 @@ class Location:
         else:
             self._note(None)
 
-    def _failure(self, action: str, key: str, error: OSError) -> TransportException:
+    def _failure(self, action: str, key: str, error: OSError) -> FileStoreException:
         # fsspec raises its own TimeoutError, without a word, from the driver's.
         reason = str(error) or str(error.__cause__ or "") or type(error).__name__
         for secret in self.target.secrets:
             reason = reason.replace(secret, "***")
         message = f"{self}: cannot {action} {key!r}: {reason}"
+        if isinstance(error, Garbled):
+            return CorruptedFileStoreException(message)
         if isinstance(error, FileNotFoundError):
             return NotFound(message, error)
         if isinstance(error, PermissionError):

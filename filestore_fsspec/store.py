@@ -11,7 +11,6 @@ from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.bulk import delete_many, for_each, in_order
 from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import (
-    CorruptedFileStoreException,
     FileStoreException,
     InvalidURL,
     LocationUnavailable,
@@ -236,10 +235,7 @@ class Store:
             await prove(caller, dest, local_path, "cannot upload")
 
         async def send(location: Location) -> bool:
-            done = await location.send(caller, dest, local_path, overwrite=force)
-            if done and verify:
-                await _compare_size(location, caller, dest, local_path)
-            return done
+            return await location.send(caller, dest, local_path, overwrite=force, verify=verify)
 
         return await write_each(targets, caller, send, f"upload {dest!r}", self.min_copies)
 
@@ -338,12 +334,3 @@ def _readable(src: LocalPath) -> str:
             return path
     except FileNotFoundError as error:
         raise NotFound(f"cannot upload: there is no local file {path!r}", error) from error
-
-
-async def _compare_size(location: Location, caller: Caller, key: str, local_path: str) -> None:
-    expected = os.stat(local_path).st_size  # noqa: PTH116 - a path as text
-    found = (await location.stat(caller, key))["size"]
-    if found != expected:
-        raise CorruptedFileStoreException(
-            f"{location}: {key!r} has {found} bytes after an upload of {expected}"
-        )

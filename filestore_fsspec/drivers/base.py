@@ -17,6 +17,9 @@ coroutines named with a leading underscore:
   `overwrite`, or `create`, which raises `FileExistsError` and leaves what is there alone. An
   interrupted write leaves nothing under the final name; objects are written beside, under
   `keys.temporary_path`, where the backend shows unfinished ones.
+- `put_verified(lpath, path, mode)` is `put_file` with proof that what is stored is what was sent:
+  the server's own checksum where it has one, else it is read again. `Garbled` says that it is not;
+  nothing of it is left.
 - Nothing is cached. A call after a dropped connection may fail once with a `ConnectionError`;
   the next one connects anew. No call retries, and none waits longer than its time-outs allow.
 - Connections are made on first use. One driver may be used from many threads at once.
@@ -25,6 +28,7 @@ coroutines named with a leading underscore:
 from __future__ import annotations
 
 import errno
+import filecmp
 import shutil
 import time
 from asyncio import get_running_loop
@@ -32,6 +36,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from fsspec.asyn import sync
@@ -132,6 +137,25 @@ class Driver:
         """Give what `stage` took in its name."""
         file.commit()
 
+    def put_verified(self, lpath: str, path: str, mode: str) -> None:
+        """Write a local file; it is shown when, read again, it is what was sent.
+
+        Raises:
+            Garbled: it is not; it was never shown.
+        """
+        file = self.stage(lpath, path, mode)
+        try:
+            with TemporaryDirectory(prefix="filestore-") as folder:
+                stored = f"{folder}/stored"
+                self.get_file(file._temporary, stored)  # type: ignore[attr-defined]  # noqa: SLF001 - where `stage` put it
+                if not filecmp.cmp(lpath, stored, shallow=False):
+                    raise garbled(path)  # noqa: TRY301 - what was stored is to be dropped
+        except BaseException:
+            with suppress(OSError):  # the failure that led here is the one to tell
+                file.discard()
+            raise
+        self.show(file)
+
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
         """Return what makes the driver anew, or all of it but the secrets.
 
@@ -175,6 +199,11 @@ class AsyncDriver(Driver):
             except OSError as error:
                 failed[path] = error
         return failed
+
+    async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
+        await get_running_loop().run_in_executor(
+            self.threads, super().put_verified, lpath, path, mode
+        )
 
     async def _close(self) -> None:
         pass
@@ -223,6 +252,19 @@ def _seconds_until(retry_after: str) -> float:
         return float(retry_after)
     when = parsedate_to_datetime(retry_after)
     return max(0.0, when.timestamp() - time.time())
+
+
+class Garbled(OSError):
+    """What arrived is not what was sent."""
+
+
+class GarbledOnce(Garbled, ConnectionError):
+    """The same, and nothing of it is left: another attempt may mend that."""
+
+
+def garbled(path: str) -> GarbledOnce:
+    """Return the error for what was not stored because it is not what was sent."""
+    return GarbledOnce(errno.EIO, "what arrived is not what was sent", path)
 
 
 def absent(path: str) -> FileNotFoundError:

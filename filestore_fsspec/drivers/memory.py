@@ -120,6 +120,10 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
             return
         self.pipe_file(rpath, local_path.read_bytes(), mode)
 
+    def put_verified(self, lpath: str, path: str, mode: str) -> None:
+        """Take a local file in; nothing comes between it and this memory."""
+        self.put_file(lpath, path, mode=mode)
+
     def cp_file(self, path1: str, path2: str, **_kwargs: Any) -> None:
         """Copy a file; a folder is only made."""
         if self.isdir(path1):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import filecmp
+import hashlib
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.base import AsyncDriver
+from filestore_fsspec.drivers.base import AsyncDriver, Garbled, garbled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -71,14 +76,34 @@ class PieceWriter(AsyncDriver):
 
     max_pieces: ClassVar[int]
 
-    async def write_whole(self, path: str, content: bytes, mode: str) -> None:
-        """Write a small object."""
+    async def write_whole(
+        self, path: str, content: bytes, mode: str, *, verify: bool = False
+    ) -> str | None:
+        """Write a small object.
+
+        With `verify`, return its ETag unless the server's answer proves that it is what was sent.
+        """
         raise NotImplementedError
 
     async def write_pieces(
-        self, path: str, pieces: Iterator[bytes], length: int, mode: str, callback: Callback
-    ) -> None:
-        """Write a large object in pieces of `length` bytes."""
+        self,
+        path: str,
+        pieces: Iterator[bytes],
+        length: int,
+        mode: str,
+        callback: Callback,
+        *,
+        verify: bool = False,
+    ) -> str | None:
+        """Write a large object in pieces of `length` bytes; otherwise like `write_whole`."""
+        raise NotImplementedError
+
+    async def save_written(self, path: str, etag: str, local_path: str) -> None:
+        """Save what has this ETag to a local file."""
+        raise NotImplementedError
+
+    async def remove_written(self, path: str, etag: str) -> None:
+        """Delete what has this ETag, and nothing else."""
         raise NotImplementedError
 
     async def _pipe_file(
@@ -99,17 +124,46 @@ class PieceWriter(AsyncDriver):
         mode: str = "overwrite",
         **_kwargs: object,
     ) -> None:
-        callback = callback or DEFAULT_CALLBACK
+        await self._send_file(lpath, rpath, mode, callback or DEFAULT_CALLBACK)
+
+    async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
+        etag = await self._send_file(lpath, path, mode, DEFAULT_CALLBACK, verify=True)
+        if etag is None:
+            return
+        with TemporaryDirectory(prefix="filestore-") as folder:
+            stored = f"{folder}/stored"
+            await self.save_written(path, etag, stored)
+            if await asyncio.to_thread(filecmp.cmp, lpath, stored, shallow=False):
+                return
+        try:
+            await self.remove_written(path, etag)
+        except OSError as error:
+            text = f"what arrived is not what was sent, and is still there: {error}"
+            raise Garbled(errno.EIO, text, path) from error
+        raise garbled(path)
+
+    def put_verified(self, lpath: str, path: str, mode: str) -> None:
+        """Write a local file; the server's checksums, or reading it again, prove it."""
+        sync(self.loop, self._put_verified, lpath, path, mode)  # type: ignore[attr-defined]  # the filesystem's
+
+    async def _send_file(
+        self, lpath: str, path: str, mode: str, callback: Callback, *, verify: bool = False
+    ) -> str | None:
         with open(lpath, "rb") as source:  # noqa: ASYNC230, PTH123 - large ones are read in threads
             size = os.fstat(source.fileno()).st_size
             callback.set_size(size)
             if size <= ONE_REQUEST_BYTES:
-                await self.write_whole(rpath, source.read(), mode)
+                etag = await self.write_whole(path, source.read(), mode, verify=verify)
                 callback.relative_update(size)
-                return
+                return etag
             length = piece_bytes(size, self.max_pieces)
             pieces = iter(lambda: source.read(length), b"")
-            await self.write_pieces(rpath, pieces, length, mode, callback)
+            return await self.write_pieces(path, pieces, length, mode, callback, verify=verify)
+
+
+def md5_of(content: bytes) -> bytes:
+    """Return the MD5, which S3 and Azure check what arrives against; no secret hangs on it."""
+    return hashlib.md5(content, usedforsecurity=False).digest()
 
 
 async def save(

@@ -229,18 +229,19 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
             await answer.read()
             return answer.headers
 
-    async def write(self, path: str, **request: Any) -> None:  # noqa: ANN401 - of `answer`
-        """Send one PUT; a container that is missing is made, and the PUT sent again."""
+    async def write(self, path: str, **request: Any) -> Mapping[str, str]:  # noqa: ANN401 - of `answer`
+        """Send one PUT; a container that is missing is made, and the PUT sent again.
+
+        Return the answer's headers.
+        """
         container, _ = self.split_blob(path)
         try:
-            await self.ask("PUT", path, **request)
+            return await self.ask("PUT", path, **request)
         except FileNotFoundError as error:
             if not self.initialize_container or code_of(error) != "ContainerNotFound":
                 raise
-        else:
-            return
         await self.make_container(container)
-        await self.ask("PUT", path, **request)
+        return await self.ask("PUT", path, **request)
 
     async def delete_batch(self, container: str, keys: Iterable[str]) -> list[tuple[int, str]]:
         """Delete blobs in one request; return HTTP status and Azure's code for each, in order."""

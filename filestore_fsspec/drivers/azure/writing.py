@@ -11,19 +11,32 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from fsspec.asyn import AsyncFileSystem, sync_wrapper
+from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.azure.errors import server_said
+from filestore_fsspec.drivers.azure.errors import code_of, server_said
 from filestore_fsspec.drivers.azure.listing import AzureListing
-from filestore_fsspec.drivers.base import absent, already_there
-from filestore_fsspec.drivers.transfer import PieceWriter, send_pieces
+from filestore_fsspec.drivers.base import absent, already_there, garbled
+from filestore_fsspec.drivers.transfer import PieceWriter, md5_of, save, send_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fsspec.callbacks import Callback
 
 _BLOCK = {"x-ms-blob-type": "BlockBlob"}
 _COPY_PAUSE_SECONDS = 0.2
+
+
+_MD5 = "Content-MD5"
+_GARBLED = {"Md5Mismatch", "InvalidOperation"}
+"""What Azure says of content that is not what its MD5 says, and what azurite says."""
+
+
+def _new_block() -> tuple[str, str]:
+    """Return the id of a new block, and the query that sends it."""
+    # The SDK's ids have this length too; the ids of one blob must all have the same.
+    block = b64encode(secrets.token_hex(16).encode()).decode()
+    return block, f"?comp=block&blockid={quote(block, safe='')}"
 
 
 def _condition(mode: str) -> dict[str, str]:
@@ -36,37 +49,87 @@ class AzureWriting(PieceWriter, AzureListing):
     max_pieces = 50_000
     delete_batch_chunk_size: ClassVar[int] = 256
 
-    async def write_whole(self, path: str, content: bytes, mode: str) -> None:
+    async def write_whole(
+        self, path: str, content: bytes, mode: str, *, verify: bool = False
+    ) -> str | None:
         """Write a small blob in one Put Blob."""
-        await self.write(path, headers={**_BLOCK, **_condition(mode)}, content=content)
+        headers = {**_BLOCK, **_condition(mode)}
+        if not verify:
+            await self.write(path, headers=headers, content=content)
+            return None
+        etag, proven = await self._write_checked(path, content, headers=headers)
+        return None if proven else etag
 
     async def write_pieces(
-        self, path: str, pieces: Iterator[bytes], length: int, mode: str, callback: Callback
-    ) -> None:
+        self,
+        path: str,
+        pieces: Iterator[bytes],
+        length: int,
+        mode: str,
+        callback: Callback,
+        *,
+        verify: bool = False,
+    ) -> str | None:
         """Write a large blob as blocks, which a commit makes visible."""
         blocks: dict[int, str] = {}
+        proven = True
 
         async def send(number: int, piece: bytes) -> None:
-            blocks[number] = await self.send_block(path, piece)
+            nonlocal proven
+            if verify:
+                blocks[number], known = await self._send_checked_block(path, piece)
+                proven = proven and known
+            else:
+                blocks[number] = await self.send_block(path, piece)
             callback.relative_update(len(piece))
 
         await send_pieces(pieces, length, send)
-        await self.commit_blocks(path, [blocks[number] for number in sorted(blocks)], mode)
+        etag = await self.commit_blocks(path, [blocks[number] for number in sorted(blocks)], mode)
+        return etag if verify and not proven else None
 
     async def send_block(self, path: str, piece: bytes) -> str:
         """Send one block and return its id."""
-        # The SDK's ids have this length too; the ids of one blob must all have the same.
-        block = b64encode(secrets.token_hex(16).encode()).decode()
-        await self.write(path, query=f"?comp=block&blockid={quote(block, safe='')}", content=piece)
+        block, query = _new_block()
+        await self.write(path, query=query, content=piece)
         return block
 
-    async def commit_blocks(self, path: str, blocks: Sequence[str], mode: str) -> None:
-        """Make a blob of blocks that were sent."""
+    async def _send_checked_block(self, path: str, piece: bytes) -> tuple[str, bool]:
+        block, query = _new_block()
+        _etag, proven = await self._write_checked(path, piece, query=query)
+        return block, proven
+
+    async def _write_checked(
+        self, path: str, content: bytes, query: str = "", headers: Mapping[str, str] | None = None
+    ) -> tuple[str, bool]:
+        """Send what the service checks; return its ETag, and whether its answer proves it."""
+        digest = b64encode(await asyncio.to_thread(md5_of, content)).decode()
+        try:
+            answer = await self.write(
+                path, query=query, headers={**(headers or {}), _MD5: digest}, content=content
+            )
+        except OSError as error:
+            if code_of(error) in _GARBLED:
+                raise garbled(path) from error.__cause__
+            raise
+        return answer.get("ETag", ""), answer.get(_MD5) == digest
+
+    async def save_written(self, path: str, etag: str, local_path: str) -> None:
+        """Save what has this ETag to a local file."""
+        async with self.answer("GET", path, headers={"If-Match": etag}) as answer:
+            await save(answer.content.read, local_path, DEFAULT_CALLBACK)
+
+    async def remove_written(self, path: str, etag: str) -> None:
+        """Delete what has this ETag, and nothing else."""
+        await self.ask("DELETE", path, headers={"If-Match": etag})
+
+    async def commit_blocks(self, path: str, blocks: Sequence[str], mode: str) -> str:
+        """Make a blob of blocks that were sent, and return its ETag."""
         listed = "".join(f"<Latest>{block}</Latest>" for block in blocks)
         content = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
-        await self.write(
+        answer = await self.write(
             path, query="?comp=blocklist", headers=_condition(mode), content=content.encode()
         )
+        return answer.get("ETag", "")
 
     pipe_file = sync_wrapper(PieceWriter._pipe_file)  # noqa: SLF001 - adlfs names its own here
     put_file = sync_wrapper(PieceWriter._put_file)  # noqa: SLF001

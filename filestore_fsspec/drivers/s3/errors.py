@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from filestore_fsspec.drivers.base import Untrusted, absent, already_there, passing
+from filestore_fsspec.drivers.base import Untrusted, absent, already_there, garbled, passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,7 @@ _PASSING = {
     "SlowDown",
     "Throttling",
 }
+_GARBLED = {"BadDigest", "XAmzContentSHA256Mismatch"}
 _NUMBERS = {"BucketNotEmpty": errno.ENOTEMPTY, "KeyTooLongError": errno.ENAMETOOLONG}
 _UNAUTHORIZED = {401, 403}
 _NOT_FOUND, _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED = (
@@ -87,6 +88,8 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
         return ConnectionError(errno.EIO, f"{text}, which is not S3's", path)
     if status == _NOT_FOUND and code not in _PASSING:
         return absent(path)
+    if code in _GARBLED:
+        return garbled(path)
     if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)
     if status == _PRECONDITION_FAILED:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.s3.connection import S3Connection
 
 Target = dict[str, Any]
-"""Bucket, Key and UploadId of a multipart upload."""
+"""Bucket, Key and UploadId of a multipart upload, and ETag when it is completed."""
 Parts = dict[int, str]
 """The ETag of each part that was sent."""
 
@@ -29,9 +29,10 @@ async def multipart(
     try:
         yield target, parts
         done = [{"PartNumber": number, "ETag": parts[number]} for number in sorted(parts)]
-        await fs._call_s3(  # noqa: SLF001 - our driver
+        whole = await fs._call_s3(  # noqa: SLF001 - our driver
             "complete_multipart_upload", MultipartUpload={"Parts": done}, **target, **condition
         )
+        target["ETag"] = whole["ETag"]
     except BaseException:
         # S3 keeps, and bills, the parts of an upload that nobody ends.
         await asyncio.shield(fs._abort_mpu(bucket, key, target["UploadId"]))  # noqa: SLF001

@@ -6,16 +6,26 @@ import asyncio
 import errno
 import logging
 import re
+from base64 import b64encode
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
+from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.base import absent, already_there
 from filestore_fsspec.drivers.s3.connection import S3Connection
-from filestore_fsspec.drivers.s3.errors import code_of, server_said
+from filestore_fsspec.drivers.s3.errors import code_of, errors_of, server_said
 from filestore_fsspec.drivers.s3.transfer import multipart
-from filestore_fsspec.drivers.transfer import MEMORY_BYTES, PieceWriter, piece_bytes, send_pieces
+from filestore_fsspec.drivers.transfer import (
+    MEMORY_BYTES,
+    PieceWriter,
+    md5_of,
+    piece_bytes,
+    save,
+    send_pieces,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,24 +47,66 @@ class S3Writing(PieceWriter, S3Connection):
 
     max_pieces = 10_000
 
-    async def write_whole(self, path: str, content: bytes, mode: str) -> None:
+    async def write_whole(
+        self, path: str, content: bytes, mode: str, *, verify: bool = False
+    ) -> str | None:
         """Write a small object in one PUT."""
         bucket, key, _ = self.split_path(path)
-        await self._call_s3("put_object", Bucket=bucket, Key=key, Body=content, **_condition(mode))
+        digest = await asyncio.to_thread(md5_of, content) if verify else b""
+        answer = await self._call_s3(
+            "put_object",
+            Bucket=bucket,
+            Key=key,
+            Body=content,
+            **_condition(mode),
+            **_checked(digest),
+        )
+        return _unproven(answer["ETag"], digest.hex()) if verify else None
 
     async def write_pieces(
-        self, path: str, pieces: Iterator[bytes], length: int, mode: str, callback: Callback
-    ) -> None:
+        self,
+        path: str,
+        pieces: Iterator[bytes],
+        length: int,
+        mode: str,
+        callback: Callback,
+        *,
+        verify: bool = False,
+    ) -> str | None:
         """Write a large object as a multipart upload."""
         bucket, key, _ = self.split_path(path)
+        digests: dict[int, bytes] = {}
         async with multipart(self, bucket, key, **_condition(mode)) as (target, parts):
 
             async def send(number: int, piece: bytes) -> None:
-                answer = await self._call_s3("upload_part", PartNumber=number, Body=piece, **target)
+                digests[number] = await asyncio.to_thread(md5_of, piece) if verify else b""
+                answer = await self._call_s3(
+                    "upload_part",
+                    PartNumber=number,
+                    Body=piece,
+                    **target,
+                    **_checked(digests[number]),
+                )
                 parts[number] = answer["ETag"]
                 callback.relative_update(len(piece))
 
             await send_pieces(pieces, length, send)
+        whole = md5_of(b"".join(digests[number] for number in sorted(digests)))
+        return _unproven(target["ETag"], f"{whole.hex()}-{len(digests)}") if verify else None
+
+    async def save_written(self, path: str, etag: str, local_path: str) -> None:
+        """Save what has this ETag to a local file."""
+        bucket, key, _ = self.split_path(path)
+        answer = await self._call_s3("get_object", Bucket=bucket, Key=key, IfMatch=etag)
+        with errors_of(path), closing(answer["Body"]) as body:
+            await save(body.read, local_path, DEFAULT_CALLBACK)
+
+    async def remove_written(self, path: str, etag: str) -> None:
+        """Delete what has this ETag; not every server looks at a condition here."""
+        bucket, key, _ = self.split_path(path)
+        found = await self._call_s3("head_object", Bucket=bucket, Key=key)
+        if found["ETag"] == etag:
+            await self._call_s3("delete_object", Bucket=bucket, Key=key, IfMatch=etag)
 
     async def _abort_mpu(self, bucket: str, key: str, mpu: str) -> None:
         failure: OSError | None = None
@@ -190,6 +242,16 @@ class S3Writing(PieceWriter, S3Connection):
 
 def _condition(mode: str) -> dict[str, str]:
     return {"IfNoneMatch": "*"} if mode == "create" else {}
+
+
+def _checked(digest: bytes) -> dict[str, str]:
+    """Return the argument that has the server check what arrives."""
+    return {"ContentMD5": b64encode(digest).decode()} if digest else {}
+
+
+def _unproven(etag: str, expected: str) -> str | None:
+    """Return `etag` unless it is the MD5 that is expected; not every server's is one."""
+    return None if etag.strip('"') == expected else etag
 
 
 def _error_of(entry: dict[str, str]) -> ClientError:
