@@ -10,6 +10,7 @@ import pytest
 from filestore_fsspec import operations
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, wait
 from filestore_fsspec.errors import (
+    CorruptedFileStoreException,
     LocationUnavailable,
     NotFound,
     PartialWrite,
@@ -209,3 +210,24 @@ def test_a_listing_that_would_come_out_short_fails() -> None:
     with pytest.raises(LocationUnavailable):
         merged(None, UNKNOWN)
     assert merged(UNKNOWN, None, strict=False) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("step", [run, wait])
+@pytest.mark.parametrize("order", [1, -1])
+def test_read_first_passes_over_wrong_content(
+    step: Any, order: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = CorruptedFileStoreException("n0: wrong")
+    places = locations(*(wrong, UNKNOWN)[::order], ABSENT, b"right")
+    assert step(operations.read_first(places, say, "get")) == (places[3], b"right")
+    assert [record.message for record in caplog.records] == ["n0: wrong"]
+    with pytest.raises(
+        CorruptedFileStoreException, match=r"wrong content at 1 .* 1 could not say"
+    ) as caught:
+        step(operations.read_first(places[:3], say, "get"))
+    assert str(wrong) in str(caught.value)
+    assert str(UNKNOWN) in str(caught.value)
+    assert caught.value.__cause__ is wrong
+    with pytest.raises(CorruptedFileStoreException) as alone:
+        step(operations.read_first(locations(wrong, ABSENT), say, "get"))
+    assert alone.value is wrong
