@@ -103,7 +103,11 @@ class PieceWriter(AsyncDriver):
         raise NotImplementedError
 
     async def remove_written(self, path: str, etag: str) -> None:
-        """Delete what has this ETag, and nothing else."""
+        """Delete what has this ETag, and nothing else.
+
+        Raises:
+            OSError: it could not be deleted; ENOENT or EBUSY says that it is not there any more.
+        """
         raise NotImplementedError
 
     async def _pipe_file(
@@ -138,8 +142,10 @@ class PieceWriter(AsyncDriver):
         try:
             await self.remove_written(path, etag)
         except OSError as error:
-            text = f"what arrived is not what was sent, and is still there: {error}"
-            raise Garbled(errno.EIO, text, path) from error
+            # It is gone, or what is there now is another's.
+            if error.errno not in {errno.ENOENT, errno.EBUSY}:
+                text = f"what arrived is not what was sent, and is still there: {error}"
+                raise Garbled(errno.EIO, text, path) from error
         raise garbled(path)
 
     def put_verified(self, lpath: str, path: str, mode: str) -> None:
