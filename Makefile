@@ -5,6 +5,7 @@ PREDECESSOR := assemblyline==4.7.4.25
 PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm "paramiko<4" pysftp python-baseconv requests
 
 SECONDS ?= 600
+KILLS ?= 200
 
 .PHONY: demo test kills soak bench fuzz check format compose clean
 
@@ -14,8 +15,9 @@ demo: .venv/ready  ## two local locations: store, lose the near copy, read from 
 test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
-kills: .venv/ready .services/azurite  ## 1,000 writers killed in mid-write, 200 at each of five servers
-	KILLS=200 $(BIN)/python -m pytest -s tests/faults/test_kills.py
+kills: .venv/ready .services/azurite  ## kill 1,000 writers in mid-write, 200 at each of five servers, and 500 between system calls
+	KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/faults/test_kills.py
+	KILLS=500 $(BIN)/python -m pytest -s -k system_calls tests/faults/test_journal.py
 
 soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
 	$(BIN)/python -m pytest -s tests/faults/soak.py

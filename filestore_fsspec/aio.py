@@ -11,7 +11,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from filestore_fsspec.bridge import awaitable, on_io_loop, start
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
-from filestore_fsspec.operations import list_merged, locate_each, select
+from filestore_fsspec.operations import list_merged, select
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
     from types import TracebackType
 
+    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
@@ -203,17 +205,23 @@ class AsyncFileStore(Store):
     async def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why."""
         with self.ending(deadline_seconds):
-            return await on_io_loop(locate_each(self.locations, awaitable, path))
+            return await on_io_loop(self._locate(awaitable, path))
+
+    async def pending(self) -> list[Leg]:
+        """Return what the journal remembers: each action at a location that is not known done."""
+        return await asyncio.to_thread(self._journaled().pending)
+
+    async def replay(self) -> list[Replayed]:
+        """Carry out what is pending at this store's locations; return what became of each."""
+        return await on_io_loop(self._replay(awaitable))
 
     async def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
     ) -> AsyncIterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first."""
         selected = select(self.locations, location)
-        async for info in _iterate(
-            list_merged(selected, awaitable, prefix, strict=self.strict),
-            self._end(deadline_seconds),
-        ):
+        pages = list_merged(selected, awaitable, prefix, strict=self.strict, shown=self.shown)
+        async for info in _iterate(pages, self._end(deadline_seconds)):
             yield info["name"]
 
 

@@ -11,7 +11,15 @@ from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.errors import TransportException
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
 
     from filestore_fsspec.location import Location
 
@@ -71,11 +79,19 @@ async def _cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class NotDeleted(TransportException):
+    """Some of many keys could not be deleted; `failed` has each one's error."""
+
+    def __init__(self, message: str, failed: Mapping[str, Exception]) -> None:
+        super().__init__(message, next(iter(failed.values())))
+        self.failed = dict(failed)
+
+
 async def delete_many(location: Location, keys: Sequence[str], at_once: int) -> None:
     """Delete `keys` at one location, as many in a request as it takes.
 
     Raises:
-        TransportException: some could not be deleted; all were tried.
+        NotDeleted: some could not be deleted; all were tried.
     """
     failed: dict[str, Exception] = {}
 
@@ -91,4 +107,4 @@ async def delete_many(location: Location, keys: Sequence[str], at_once: int) -> 
     if failed:
         first = next(iter(failed.values()))
         message = f"{len(failed)} of {len(keys)} keys not deleted, the first: {first}"
-        raise TransportException(message, first) from first
+        raise NotDeleted(message, failed) from first

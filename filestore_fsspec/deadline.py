@@ -42,6 +42,16 @@ def _limited(end: float) -> Iterator[None]:
         _ends.reset(token)
 
 
+@contextmanager
+def without_end() -> Iterator[None]:
+    """Have what runs inside end when it is done: what became of an action is to be recorded."""
+    token = _ends.set(None)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
 def seconds_left() -> float | None:
     """Return how long the running operation may still take, or None without a deadline.
 

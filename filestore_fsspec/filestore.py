@@ -10,7 +10,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
-from filestore_fsspec.operations import list_merged, locate_each, select, spread
+from filestore_fsspec.operations import list_merged, select, spread
 from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from filestore_fsspec.filesystem import FileStoreFileSystem
+    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
@@ -304,7 +306,25 @@ class FileStore(Store):
             InvalidKey: `path` is no key.
         """
         with self.ending(deadline_seconds):
-            return spread(self.locations, lambda caller: locate_each(self.locations, caller, path))
+            return spread(self.locations, lambda caller: self._locate(caller, path))
+
+    def pending(self) -> list[Leg]:
+        """Return what the journal remembers: each action at a location that is not known done.
+
+        Raises:
+            ValueError: this store has no journal.
+        """
+        return self._journaled().pending()
+
+    def replay(self) -> list[Replayed]:
+        """Carry out what is pending at this store's locations; return what became of each.
+
+        What was to be put is copied from a location that has it. To do so again changes nothing.
+
+        Raises:
+            ValueError: this store has no journal.
+        """
+        return run(self._replay(blocking))
 
     def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
@@ -316,7 +336,7 @@ class FileStore(Store):
             ValueError: `location` cannot be used.
         """
         selected = select(self.locations, location)
-        pages = list_merged(selected, blocking, prefix, strict=self.strict)
+        pages = list_merged(selected, blocking, prefix, strict=self.strict, shown=self.shown)
         in_time = _in_time(iterate(pages), self._end(deadline_seconds))
         return (info["name"] for page in in_time for info in page)
 

@@ -88,11 +88,15 @@ def select_writable(locations: Locations, name: str, action: str) -> Locations:
 
 
 async def read_first(
-    locations: Locations, read: Callable[[Location], Awaitable[T]], what: str
+    locations: Locations,
+    read: Callable[[Location], Awaitable[T]],
+    what: str,
+    last: Locations = (),
 ) -> tuple[Location, T]:
     """Ask the locations in order; return the first that has the object, with its answer.
 
     One whose content is not what it should be is logged and passed over.
+    Those in `last` are asked only if all others said absent.
 
     Raises:
         NotFound: every location said absent.
@@ -121,7 +125,10 @@ async def read_first(
         raise no_right_content(what, wrong, unknown)
     if unknown:
         raise _unavailable(what, unknown)
-    raise NotFound(f"cannot {what}: absent at {', '.join(map(str, locations))}")
+    if last:
+        return await read_first(last, read, what)
+    names = ", ".join(map(str, locations)) or "every location: it is deleted, or is to be"
+    raise NotFound(f"cannot {what}: absent at {names}")
 
 
 async def find_first(locations: Locations, caller: Caller, key: str) -> list[Location]:
@@ -220,9 +227,16 @@ async def _locate(location: Location, caller: Caller, key: str) -> Located:
 
 
 async def list_merged(
-    locations: Locations, caller: Caller, prefix: str, *, strict: bool
+    locations: Locations,
+    caller: Caller,
+    prefix: str,
+    *,
+    strict: bool,
+    shown: Callable[[Location, Page], Page] | None = None,
 ) -> AsyncGenerator[Page, None]:
     """Yield what all locations hold, some at a time, each key once, first location first.
+
+    `shown` says what of a location's page counts, all by default.
 
     Raises:
         LocationUnavailable: a location could not be listed to its end (`strict=False`: logged).
@@ -231,7 +245,8 @@ async def list_merged(
     for location in locations:
         try:
             async for page in location.pages(caller, prefix):
-                fresh = [info for info in page if info["name"] not in seen]
+                counted = page if shown is None else shown(location, page)
+                fresh = [info for info in counted if info["name"] not in seen]
                 seen.update(info["name"] for info in fresh)
                 yield fresh
         except TransportException as error:

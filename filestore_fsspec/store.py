@@ -18,12 +18,15 @@ from filestore_fsspec.errors import (
     PartialWrite,
     TransportException,
 )
+from filestore_fsspec.journal.legs import delete_legs, put_legs
 from filestore_fsspec.location import Location
 from filestore_fsspec.operations import (
+    Located,
     Locations,
     delete_each,
     find_each,
     find_first,
+    locate_each,
     log,
     read_first,
     select,
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.journal.records import Journal
+    from filestore_fsspec.journal.replay import Replayed
+    from filestore_fsspec.operations import Page
 
 LocalPath = str | os.PathLike[str]
 T = TypeVar("T")
@@ -73,6 +79,7 @@ class Store:
         breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
         verify_content: bool = False,
+        journal: str | os.PathLike[str] | None = None,
     ) -> None:
         """Parse the locations, near first and far last. Touches no network.
 
@@ -92,6 +99,8 @@ class Store:
             verify_content: whether a key of 64 hexadecimal digits is the SHA-256 of its content:
                 what is read or to be written is checked, and the next location asked for what a
                 location has wrong.
+            journal: a file of this machine that remembers what was begun and is not known to be
+                done, for `replay`; made if it is not there.
 
         Raises:
             InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
@@ -116,6 +125,7 @@ class Store:
         end_in(deadline_seconds)
         self.deadline_seconds = deadline_seconds
         self.strict = strict
+        self.journal = None if journal is None else _open_journal(journal)
         self.arguments: dict[str, Any] = {
             "connection_attempts": connection_attempts,
             "strict": strict,
@@ -124,6 +134,7 @@ class Store:
             "breaker_failures": breaker_failures,
             "breaker_seconds": breaker_seconds,
             "verify_content": verify_content,
+            "journal": self.journal and self.journal.path,
         }
         """Those that make another store like this one."""
         self.min_copies = min_copies
@@ -174,13 +185,48 @@ class Store:
     def _writable(self, location: str, action: str) -> Locations:
         return select_writable(self.locations, location, action)
 
-    async def _get(self, caller: Caller, path: str, location: str) -> bytes | None:
+    def order(self, location: str, path: str) -> tuple[Locations, Locations]:
+        """Return who is asked for `path`, and who only if all of these say absent.
+
+        Raises:
+            InvalidKey, ValueError: `path` or `location` cannot be used.
+        """
         selected = select(self.locations, location)
+        return (selected, ()) if self.journal is None else self.journal.order(selected, path)
+
+    def shown(self, location: Location, page: Page) -> Page:
+        """Return a page of a location's listing without what is to be deleted there."""
+        return page if self.journal is None else self.journal.shown(location, page)
+
+    async def _locate(self, caller: Caller, path: str) -> list[Located]:
+        found = await locate_each(self.locations, caller, path)
+        selected, last = self.order("all", path)
+        return [
+            each
+            if each.location in selected or each.location in last
+            else Located(each.location, "absent", seconds=each.seconds)
+            for each in found
+        ]
+
+    async def _replay(self, caller: Caller) -> list[Replayed]:
+        # Imported here: most stores have no journal, and need no SQLite.
+        from filestore_fsspec.journal.replay import replay  # noqa: PLC0415
+
+        return await replay(self._journaled(), self.locations, caller)
+
+    def _journaled(self) -> Journal:
+        if self.journal is None:
+            raise ValueError("this store has no journal: give it one, FileStore(..., journal=path)")
+        return self.journal
+
+    async def _get(self, caller: Caller, path: str, location: str) -> bytes | None:
+        selected, last = self.order(location, path)
         try:
             _, content = await read_first(
                 selected,
                 lambda each: each.read(caller, path, verify=self.verify_content),
                 f"get {path!r}",
+                last,
             )
         except NotFound:
             return None
@@ -192,18 +238,20 @@ class Store:
     async def _download(
         self, caller: Caller, path: str, dest: LocalPath, location: str
     ) -> list[Location]:
-        selected, local_path = select(self.locations, location), Path(dest)
+        (selected, last), local_path = self.order(location, path), Path(dest)
         answered, _ = await read_first(
             selected,
             lambda each: each.fetch(caller, path, local_path, verify=self.verify_content),
             f"download {path!r}",
+            last,
         )
         return [answered]
 
     async def _exists(self, caller: Caller, path: str, location: str) -> list[Location]:
         find = find_first if location == "any" else find_each
         try:
-            return await find(select(self.locations, location), caller, path)
+            selected, last = self.order(location, path)
+            return await find(selected + last, caller, path)
         except LocationUnavailable as error:
             self.unless_strict(error)
             return []
@@ -218,7 +266,10 @@ class Store:
 
         if self.verify_content:
             await prove(caller, path, source, "cannot put")
-        return await write_each(targets, caller, write, f"put {path!r}", self.min_copies)
+        async with put_legs(self.journal, caller, targets, path, source, overwrite=force) as legs:
+            return await write_each(
+                targets, caller, legs.watch(write), f"put {path!r}", self.min_copies
+            )
 
     async def _upload(
         self,
@@ -237,7 +288,12 @@ class Store:
         async def send(location: Location) -> bool:
             return await location.send(caller, dest, local_path, overwrite=force, verify=verify)
 
-        return await write_each(targets, caller, send, f"upload {dest!r}", self.min_copies)
+        async with put_legs(
+            self.journal, caller, targets, dest, local_path, overwrite=force
+        ) as legs:
+            return await write_each(
+                targets, caller, legs.watch(send), f"upload {dest!r}", self.min_copies
+            )
 
     async def _batch(
         self,
@@ -289,18 +345,18 @@ class Store:
 
     async def _delete(self, caller: Caller, targets: Locations, path: str) -> None:
         try:
-            await delete_each(
-                targets, caller, lambda each: each.remove(caller, path), f"delete {path!r}"
-            )
+            async with delete_legs(self.journal, caller, targets, [path]) as legs:
+                remove = legs.watch(lambda each: each.remove(caller, path))
+                await delete_each(targets, caller, remove, f"delete {path!r}")
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
     async def _delete_batch(self, targets: Locations, paths: Sequence[str], at_once: int) -> None:
         what = f"delete {len(paths)} keys"
         try:
-            await delete_each(
-                targets, awaitable, lambda each: delete_many(each, paths, at_once), what
-            )
+            async with delete_legs(self.journal, awaitable, targets, paths) as legs:
+                remove = legs.watch(lambda each: delete_many(each, paths, at_once))
+                await delete_each(targets, awaitable, remove, what)
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
@@ -324,6 +380,15 @@ class Store:
     def _close(self) -> None:
         for location in self.locations:
             location.close()
+        if self.journal is not None:
+            self.journal.close()
+
+
+def _open_journal(path: str | os.PathLike[str]) -> Journal:
+    # Imported here: most stores have no journal, and need no SQLite.
+    from filestore_fsspec.journal.records import Journal  # noqa: PLC0415
+
+    return Journal(path)
 
 
 def _readable(src: LocalPath) -> str:

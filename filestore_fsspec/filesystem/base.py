@@ -51,6 +51,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         breaker_failures: int = 1,
         breaker_seconds: float = 1.0,
         verify_content: bool = False,
+        journal: str | None = None,
         asynchronous: bool = False,
         loop: Any = None,
         batch_size: int | None = None,
@@ -72,6 +73,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             breaker_seconds: see `FileStore`.
             verify_content: see `FileStore`; of a file that is open, only what is read from its
                 start to its end without a gap is checked, and at the end.
+            journal: see `FileStore`.
             asynchronous: whether coroutines are awaited in the caller's event loop.
             loop: fsspec's; the connections live on its I/O loop in any case.
             batch_size: how many files are under way at once, fsspec's own by default.
@@ -90,6 +92,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             breaker_failures=breaker_failures,
             breaker_seconds=breaker_seconds,
             verify_content=verify_content,
+            journal=journal,
         )
         self.location = location
 
@@ -156,12 +159,16 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
     def _readable(self, location: str | None) -> Locations:
         return select(self.store.locations, location or self.location)
 
+    def _order(self, location: str | None, key: str) -> tuple[Locations, Locations]:
+        return self.store.order(location or self.location, key)
+
     def _writable(self, location: str | None, what: str) -> Locations:
         return select_writable(self.store.locations, location or self.location, what)
 
-    async def _first(self, locations: Locations, ask: Any, key: str) -> tuple[Location, Any]:
+    async def _first(self, location: str | None, ask: Any, key: str) -> tuple[Location, Any]:
+        selected, last = self._order(location, key)
         try:
-            return await read_first(locations, ask, f"read {key!r}")
+            return await read_first(selected, ask, f"read {key!r}", last)
         except LocationUnavailable as error:
             raise self._unless_strict(error, key) from error
 

@@ -88,7 +88,7 @@ class FileStoreFileSystem(Writing):
         proves = self.store.verify_content and sha256_named_by(key) is not None
         kind = ProvenFile if proves else ReadFile
         try:
-            return kind(self._readable(location), key, **options)
+            return kind(*self._order(location, key), key, **options)
         except LocationUnavailable as error:
             raise self._unless_strict(error, key) from error
 
@@ -104,7 +104,7 @@ class FileStoreFileSystem(Writing):
             with compressed(local_path, compress) as content_path:
                 if self.store.verify_content:
                     run(prove(blocking, key, content_path, "cannot write"))
-                publish(targets, key, content_path, how, self.store.min_copies)
+                publish(self.store, targets, key, content_path, how)
 
         content: ReadFile | None = None
         if mode == "r+b" or (mode == "ab" and self.exists(key, location=location)):
@@ -154,7 +154,8 @@ class FileStoreFileSystem(Writing):
     def sign(self, path: str, expiration: int = 100, **kwargs: Any) -> str:
         """Return a URL of the first location that has the file and can sign."""
         key = self._strip_protocol(path)
-        found = self._step(find_each(self._readable(None), blocking, key))
+        selected, last = self._order(None, key)
+        found = self._step(find_each(selected + last, blocking, key))
         if not found:
             raise NotFound(f"cannot sign {key!r}: there is no such file")
         for location in found:

@@ -34,16 +34,18 @@ class ProvenFile(ReadFile):
     """
 
     @staticmethod
-    def _open(locations: Locations, path: str, options: dict[str, Any]) -> Source:
-        return ProvenSource(locations, path, options)
+    def _open(locations: Locations, last: Locations, path: str, options: dict[str, Any]) -> Source:
+        return ProvenSource(locations, last, path, options)
 
 
 class ProvenSource(Source):
     """Hashes what is read in the order of the file, and compares at its end."""
 
-    def __init__(self, locations: Locations, path: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self, locations: Locations, last: Locations, path: str, options: dict[str, Any]
+    ) -> None:
         """Open `path`, a key that is a SHA-256; otherwise like `Source`."""
-        super().__init__(locations, path, options)
+        super().__init__(locations, last, path, options)
         self._digest = sha256_named_by(path)
         self._start_hash()
         self._wrong: dict[Location, CorruptedFileStoreException] = {}

@@ -9,32 +9,40 @@ from filestore_fsspec.bridge import blocking, run, threaded
 from filestore_fsspec.errors import (
     PartialWrite,
 )
+from filestore_fsspec.journal.legs import put_legs
 from filestore_fsspec.operations import write_each
 
 if TYPE_CHECKING:
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
+    from filestore_fsspec.store import Store
 
 
 def publish(
-    locations: Locations, path: str, local_path: str, mode: str, min_copies: int | None = None
+    store: Store, locations: Locations, path: str, local_path: str, mode: str
 ) -> list[Location]:
     """Show a local file's content under `path` at every location, or at none; return them.
 
     Each location first takes all of it in, under no name; when all have, it is shown.
 
     Args:
+        store: whose locations these are.
         locations: where to.
         path: the key.
         local_path: what is to be shown there.
         mode: `overwrite` or `create`.
-        min_copies: how many locations are enough, all by default.
 
     Raises:
         FileExistsError: `mode` is `create`, and a location has it.
         TransportException: the only location failed.
         PartialWrite: one of several failed; `written` names those that show it all the same.
     """
+    return run(_publish(store, locations, path, local_path, mode))
+
+
+async def _publish(
+    store: Store, locations: Locations, path: str, local_path: str, mode: str
+) -> list[Location]:
     staged: dict[Location, Any] = {}
     what = f"write {path!r}"
 
@@ -50,15 +58,24 @@ def publish(
         location.written()
         return True
 
+    overwrite, copies = mode != "create", store.min_copies
     try:
-        try:
-            taken = run(write_each(locations, threaded, stage, what, min_copies))
-        except PartialWrite as error:
-            # What took it in shows nothing of it.
-            reasons = "; ".join(map(str, error.failed.values()))
-            message = f"{what}: done at none; failed: {reasons}"
-            raise PartialWrite(message, (), error.failed) from error.__cause__
-        return run(write_each(tuple(taken), threaded, show, what, min_copies))
+        async with put_legs(
+            store.journal, threaded, locations, path, local_path, overwrite=overwrite
+        ) as legs:
+            try:
+                take_in = legs.watch(stage, ends=False)
+                taken = await write_each(locations, threaded, take_in, what, copies)
+            except PartialWrite as error:
+                # What took it in shows nothing of it.
+                legs.nothing_shown()
+                reasons = "; ".join(map(str, error.failed.values()))
+                message = f"{what}: done at none; failed: {reasons}"
+                raise PartialWrite(message, (), error.failed) from error.__cause__
+            except BaseException:
+                legs.nothing_shown()
+                raise
+            return await write_each(tuple(taken), threaded, legs.watch(show), what, copies)
     finally:
         for file in staged.values():
             with suppress(OSError):  # the failure that led here is the one to tell

@@ -36,22 +36,24 @@ _BUFFER_BYTES = 2**16
 class ReadFile(io.BufferedReader):
     """A file of the first location that has it."""
 
-    def __init__(self, locations: Locations, path: str, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, locations: Locations, last: Locations, path: str, **options: Any) -> None:  # noqa: ANN401
         """Open `path`; `options` go to the location's own file.
+
+        The locations in `last` are asked only if all others say absent.
 
         Raises:
             NotFound: every location said absent.
             LocationUnavailable: none has it, and not all could say.
         """
-        self._source = self._open(locations, path, options)
+        self._source = self._open(locations, last, path, options)
         super().__init__(self._source, _BUFFER_BYTES)
         self.path = self.full_name = path
         # The same whichever location answers: the block cache compares it with the last time's.
         self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
 
     @staticmethod
-    def _open(locations: Locations, path: str, options: dict[str, Any]) -> Source:
-        return Source(locations, path, options)
+    def _open(locations: Locations, last: Locations, path: str, options: dict[str, Any]) -> Source:
+        return Source(locations, last, path, options)
 
     @property
     def location(self) -> Location:
@@ -89,15 +91,17 @@ class ReadFile(io.BufferedReader):
 class Source(io.RawIOBase):
     """The bytes of a `ReadFile`, without a buffer."""
 
-    def __init__(self, locations: Locations, path: str, options: dict[str, Any]) -> None:
-        self._locations, self._path, self._options = locations, path, options
-        self.location, self._file = self._open(locations)
+    def __init__(
+        self, locations: Locations, last: Locations, path: str, options: dict[str, Any]
+    ) -> None:
+        self._locations, self._path, self._options = locations + last, path, options
+        self.location, self._file = self._open(locations, last)
         self.size = size_of(self._file)
         self.cache: Any = None
         self._position = 0
         self._last = (0, b"")
 
-    def _open(self, locations: Locations) -> tuple[Location, IO[bytes]]:
+    def _open(self, locations: Locations, last: Locations = ()) -> tuple[Location, IO[bytes]]:
         async def open_at(location: Location) -> IO[bytes]:
             path = location.fs_path(self._path)
             file: IO[bytes] = await location.attempt(
@@ -105,7 +109,7 @@ class Source(io.RawIOBase):
             )
             return file
 
-        return run(read_first(locations, open_at, f"open {self._path!r}"))
+        return run(read_first(locations, open_at, f"open {self._path!r}", last))
 
     def readable(self) -> bool:
         return True

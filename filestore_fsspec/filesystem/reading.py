@@ -54,9 +54,9 @@ class Reading(Base):
         location: str | None = None,
         **kwargs: Any,
     ) -> bytes:
-        key, selected = self._strip_protocol(path), self._readable(location)
+        key = self._strip_protocol(path)
         _, content = await self._first(
-            selected,
+            location,
             lambda each: each.read(caller, key, start, end, verify=self.store.verify_content),
             key,
         )
@@ -96,10 +96,10 @@ class Reading(Base):
         location: str | None = None,
         **kwargs: Any,
     ) -> None:
-        key, selected = self._strip_protocol(rpath), self._readable(location)
+        key = self._strip_protocol(rpath)
         try:
             await self._first(
-                selected,
+                location,
                 lambda each: each.fetch(caller, key, Path(lpath), verify=self.store.verify_content),
                 key,
             )
@@ -152,7 +152,7 @@ class Reading(Base):
             return info
 
         try:
-            _, info = await self._first(self._readable(location), look_for_file, key)
+            _, info = await self._first(location, look_for_file, key)
         except (NotFound, LocationUnavailable) as error:
             if folder is None or (certain and isinstance(error, LocationUnavailable)):
                 raise
@@ -200,10 +200,14 @@ class Reading(Base):
         self, caller: Caller, path: str, location: str | None = None, **kwargs: Any
     ) -> list[Info]:
         key, selected = self._strip_protocol(path), self._readable(location)
+
+        async def ask(each: Location) -> list[Info]:
+            return self.store.shown(each, await children(each, caller, key))
+
         found = await merge_children(
             selected,
             caller,
-            lambda each: children(each, caller, key),
+            ask,
             f"list {key!r}",
             strict=self.store.strict,
         )
@@ -223,7 +227,8 @@ class Reading(Base):
 
     async def _below(self, key: str, location: str | None) -> dict[str, Info]:
         selected, prefix = self._readable(location), f"{key}/" if key else ""
-        pages = list_merged(selected, awaitable, prefix, strict=self.store.strict)
+        strict, shown = self.store.strict, self.store.shown
+        pages = list_merged(selected, awaitable, prefix, strict=strict, shown=shown)
         found = {info["name"]: info async for page in pages for info in page}
         if not found and key:
             with suppress(FileNotFoundError):

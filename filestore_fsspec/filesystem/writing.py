@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
@@ -21,11 +21,17 @@ from filestore_fsspec.filesystem.folders import (
     remove_tree,
 )
 from filestore_fsspec.filesystem.reading import Reading
+from filestore_fsspec.journal.legs import delete_legs, put_legs
 from filestore_fsspec.operations import (
     delete_each,
     write_each,
 )
 from filestore_fsspec.proof import prove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from filestore_fsspec.location import Location
 
 
 class Writing(Reading):
@@ -73,31 +79,47 @@ class Writing(Reading):
         callback.absolute_update(size)
 
     async def _write(
-        self, key: str, content: bytes | str, mode: str, location: str | None, write: Any
+        self, key: str, source: bytes | str, mode: str, location: str | None, write: Any
     ) -> None:
         what = f"write {key!r}"
         if self.store.verify_content:
-            await self._on_loop(prove(awaitable, key, content, "cannot write"))
+            await self._on_loop(prove(awaitable, key, source, "cannot write"))
         targets, force = self._writable(location, what), mode != "create"
         if not force and len(targets) > 1 and await self._exists(key, location=location):
             raise FileExistsError(f"cannot {what}: it is there already")
-        written = await self._on_loop(
-            write_each(
-                targets, awaitable, lambda each: write(each, force), what, self.store.min_copies
-            )
-        )
-        if not written:
+
+        async def write_all() -> list[Location]:
+            async with put_legs(
+                self.store.journal, awaitable, targets, key, source, overwrite=force
+            ) as legs:
+                put = legs.watch(lambda each: write(each, force))
+                return await write_each(targets, awaitable, put, what, self.store.min_copies)
+
+        if not await self._on_loop(write_all()):
             raise FileExistsError(f"cannot {what}: it is there already")
 
     async def _rm_file(self, path: str, location: str | None = None, **kwargs: Any) -> None:
         key = self._strip_protocol(path)
         if not await self._isfile(key, location):
             raise NotFound(f"cannot delete {key!r}: there is no such file")
-        await self._each(location, f"delete {key!r}", lambda each: each.remove(awaitable, key))
+        await self._delete(
+            location, f"delete {key!r}", lambda each: each.remove(awaitable, key), [key]
+        )
 
     async def _each(self, location: str | None, what: str, act: Any) -> None:
         targets = self._writable(location, what)
         await self._on_loop(delete_each(targets, awaitable, act, what))
+
+    async def _delete(
+        self, location: str | None, what: str, delete: Any, keys: Sequence[str]
+    ) -> None:
+        targets = self._writable(location, what)
+
+        async def delete_all() -> None:
+            async with delete_legs(self.store.journal, awaitable, targets, keys) as legs:
+                await delete_each(targets, awaitable, legs.watch(delete), what)
+
+        await self._on_loop(delete_all())
 
     async def _rm(
         self,
@@ -113,10 +135,13 @@ class Writing(Reading):
         location = kwargs.get("location")
         for each in await self._expand_path(path):
             if await self._isdir(each, location):
-                await self._each(
+                # Its keys are only needed to remember them.
+                keys = await self._find(each, location=location) if self.store.journal else ()
+                await self._delete(
                     location,
                     f"delete {each!r}",
                     lambda place, key=each: remove_tree(place, awaitable, key),
+                    keys,
                 )
             else:
                 await self._rm_file(each, **kwargs)

@@ -242,6 +242,29 @@ def test_no_attempt_begins_that_there_is_no_time_for(tmp_path: Path) -> None:
         assert 2 <= driver.calls <= 4
 
 
+@pytest.mark.parametrize("awaited", [True, False])
+def test_what_was_not_done_in_time_is_in_the_journal(tmp_path: Path, awaited: bool) -> None:  # noqa: FBT001 - a parameter
+    urls, journal = [f"file://{tmp_path}/near", f"file://{tmp_path}/far"], tmp_path / "journal"
+    with FileStore(*urls, journal=journal) as store:
+        driver = broken(store.locations[0])
+        driver.hangs.clear()
+        with pytest.raises(PartialWrite, match="deadline has passed"):
+            if awaited:
+                twin = AsyncFileStore(*urls, journal=journal)
+                twin.locations = store.locations
+                asyncio.run(twin.put("k", b"x", deadline_seconds=0.3))
+            else:
+                store.put("k", b"x", deadline_seconds=0.3)
+        ((key, error),) = [(leg.key, leg.error) for leg in store.pending()]
+        assert key == "k"
+        assert error is not None
+        assert "deadline has passed" in error
+        driver.hangs.set()
+        store.close()
+        assert [each.state for each in store.replay()] == ["done"]
+        assert store.get("k", "near") == b"x"
+
+
 # Breakers
 
 

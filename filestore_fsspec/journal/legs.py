@@ -1,0 +1,126 @@
+"""An action's legs: recorded before it goes out, forgotten as they succeed."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.bulk import NotDeleted
+from filestore_fsspec.deadline import without_end
+from filestore_fsspec.errors import FileStoreException
+from filestore_fsspec.operations import log
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.journal.records import Journal, Outcome, Recorded
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Locations
+
+
+class Legs:
+    """What became of an action's legs; nothing is noted of an action that was not recorded."""
+
+    def __init__(self, caller: Caller, recorded: Recorded | None) -> None:
+        self._caller = caller
+        self._recorded = recorded
+        self._to_clear = set(recorded.deleted) if recorded else set()
+        self.outcomes: dict[tuple[Location, str], Outcome] = {}
+
+    def watch(
+        self, act: Callable[[Location], Coroutine[Any, Any, Any]], *, ends: bool = True
+    ) -> Callable[[Location], Coroutine[Any, Any, Any]]:
+        """Return `act`, noting its outcome: False means that it left alone what is there.
+
+        Of an act that does not end the action only the failure is noted.
+        """
+        recorded = self._recorded
+        if recorded is None:
+            return act
+
+        async def watched(location: Location) -> Any:  # noqa: ANN401 - as `act` does
+            if location in recorded.expected:
+                return False
+            keys = [key for each, key in recorded.seqs if each is location]
+            try:
+                if location in self._to_clear:
+                    # An earlier delete has failed here: what it left is not to be left alone.
+                    await location.remove(self._caller, keys[0])
+                    self._to_clear.discard(location)
+                done = await act(location)
+            except FileExistsError:
+                self._note(location, dict.fromkeys(keys, False))
+                raise
+            except NotDeleted as error:
+                self._note(location, {key: error.failed.get(key, True) for key in keys})
+                raise
+            except Exception as error:
+                self._note(location, dict.fromkeys(keys, error))
+                raise
+            if ends:
+                self._note(location, dict.fromkeys(keys, done is not False))
+            return done
+
+        return watched
+
+    def nothing_shown(self) -> None:
+        """Note that nothing has changed anywhere, whatever was noted before."""
+        if self._recorded is not None:
+            self.outcomes = dict.fromkeys(self._recorded.seqs, False)
+
+    def _note(self, location: Location, outcomes: dict[str, Any]) -> None:
+        self.outcomes.update({(location, key): each for key, each in outcomes.items()})
+
+
+@asynccontextmanager
+async def put_legs(
+    journal: Journal | None,
+    caller: Caller,
+    locations: Locations,
+    key: str,
+    source: bytes | str,
+    *,
+    overwrite: bool,
+) -> AsyncIterator[Legs]:
+    """Record a put of `source`, bytes or a local file's path, for the time of the body and beyond.
+
+    Raises:
+        FileStoreException: it cannot be recorded; nothing has gone out.
+    """
+    recorded = None
+    if journal is not None:
+        recorded = await caller.call(
+            journal, "record_put", locations, key, source, overwrite=overwrite
+        )
+    async with _settled(journal, caller, recorded) as legs:
+        yield legs
+
+
+@asynccontextmanager
+async def delete_legs(
+    journal: Journal | None, caller: Caller, locations: Locations, keys: Sequence[str]
+) -> AsyncIterator[Legs]:
+    """Record a delete of `keys`; otherwise like `put_legs`."""
+    recorded = None
+    if journal is not None:
+        recorded = await caller.call(journal, "record_delete", locations, keys)
+    async with _settled(journal, caller, recorded) as legs:
+        yield legs
+
+
+@asynccontextmanager
+async def _settled(
+    journal: Journal | None, caller: Caller, recorded: Recorded | None
+) -> AsyncIterator[Legs]:
+    legs = Legs(caller, recorded)
+    try:
+        yield legs
+    finally:
+        if journal is not None:
+            try:
+                with without_end():
+                    await caller.call(journal, "settle", recorded, legs.outcomes)
+            except FileStoreException as error:
+                # What is done stays recorded, and a replay finds it done.
+                log.warning("%s", error)

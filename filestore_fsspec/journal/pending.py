@@ -1,0 +1,168 @@
+"""What is asked of a journal: which legs are pending, and whom a reader is to ask."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from filestore_fsspec.journal.file import JournalFile
+from filestore_fsspec.keys import parse_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Locations, Page
+
+_PAGE_LEGS = 100
+_SELECT = (
+    "SELECT seq, location, key, action, sha256, size, time, error, slot, overwrite, among, owner"
+    " FROM legs"
+)
+
+
+class Leg(NamedTuple):
+    """An action at one location whose success is not known."""
+
+    seq: int
+    """Later legs have higher ones."""
+    location: str
+    """Where, without secrets."""
+    key: str
+    action: Literal["put", "delete"]
+    sha256: str
+    """Of the content that was to be put, as hex digits."""
+    size: int
+    """Bytes of it."""
+    time: float
+    """When it began, in seconds since the epoch."""
+    error: str
+    """Why it failed; empty if that is not known."""
+    slot: str
+    """The key as the location's layout keeps it."""
+    overwrite: bool
+    """Whether the put replaces what is there."""
+    among: str
+    """All locations of the same put, a line each."""
+    owner: int
+    """Whose action it is, until that has ended; then 0."""
+
+
+class PendingLegs(JournalFile):
+    """The legs in a file, as readers and a replay see them."""
+
+    def order(self, locations: Locations, key: str) -> tuple[Locations, Locations]:
+        """Return who is to be asked for `key`, and who only if all of these say absent.
+
+        A location with a pending delete is in neither: there the object counts as absent. One
+        whose content was to be replaced, as another's has been, is among the last.
+        """
+        key = parse_key(key)
+        rows = self.rows(
+            "SELECT location, slot, max(action = 'delete'), max(overwrite AND held) FROM legs"
+            " WHERE slot IN (?, ?) GROUP BY location, slot",
+            (key, key.rpartition("/")[2]),
+        )
+        if not rows:
+            return locations, ()
+        found = {(place, slot): (deleted, stale) for place, slot, deleted, stale in rows}
+        fresh: list[Location] = []
+        last: list[Location] = []
+        for location in locations:
+            place = (identity(location), slot_of(location, key))
+            deleted, stale = found.get(place, (False, False))
+            if not deleted:
+                (last if stale else fresh).append(location)
+        return tuple(fresh), tuple(last)
+
+    def shown(self, location: Location, page: Page) -> Page:
+        """Return a page of a location's listing without what is to be deleted there."""
+        if not self.rows("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1"):
+            return page
+        slots = {info["name"]: slot_of(location, info["name"]) for info in page}
+        rows = self.rows(
+            "SELECT slot FROM legs WHERE action = 'delete' AND location = ?"
+            " AND slot IN (SELECT value FROM json_each(?))",
+            (identity(location), json.dumps(list(slots.values()))),
+        )
+        hidden = {slot for (slot,) in rows}
+        return [
+            info
+            for info in page
+            if info["type"] == "directory" or slots[info["name"]] not in hidden
+        ]
+
+    def pending(self) -> list[Leg]:
+        """Return every leg that is recorded, in order."""
+        return [Leg(*row) for row in self.rows(f"{_SELECT} ORDER BY seq")]
+
+    # What a replay needs.
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield each location and slot with pending legs, in the order of the latest there."""
+        seq = 0
+        while rows := self.rows(
+            "SELECT seq, location, slot FROM legs AS one WHERE seq > ? AND NOT EXISTS (SELECT 1"
+            " FROM legs WHERE location = one.location AND slot = one.slot AND seq > one.seq)"
+            " ORDER BY seq LIMIT ?",
+            (seq, _PAGE_LEGS),
+        ):
+            for seq, location, slot in rows:  # noqa: B007 - goes on behind the last
+                yield location, slot
+
+    def top(self, place: tuple[str, str]) -> Leg | None:
+        """Return the latest leg of a location and slot, if there is one."""
+        rows = self.rows(
+            f"{_SELECT} WHERE location = ? AND slot = ? ORDER BY seq DESC LIMIT 1", place
+        )
+        return Leg(*rows[0]) if rows else None
+
+    def begin_replay(self, leg: Leg) -> bool:
+        """Mark a leg before it is carried out; return False if it is no longer the latest."""
+        return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
+
+    def end_replay(self, leg: Leg, _error: None = None) -> bool:
+        """Forget a leg that was carried out, and those below; not if a later one came."""
+        statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
+        return self._end(leg, statement, leg.location, leg.slot, leg.seq)
+
+    def drop(self, leg: Leg, _error: Exception | None = None) -> bool:
+        """Forget a leg that never happened, but not those below; not if a later one came."""
+        return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
+
+    def fail_replay(self, leg: Leg, error: Exception) -> bool:
+        """Keep a leg, with why it could not be carried out."""
+        statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
+        return self._end(leg, statement, printable(error), leg.seq)
+
+    def _end(self, leg: Leg, statement: str, *values: object) -> bool:
+        with self.transaction(durable=False) as connection:
+            (latest,) = connection.execute(
+                "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?",
+                (leg.location, leg.slot),
+            ).fetchone()
+            if latest == leg.seq:
+                connection.execute(statement, values)
+            return bool(latest == leg.seq)
+
+
+def identity(location: Location) -> str:
+    """Return what stays the same of a location when its secrets, time-outs or engine change."""
+    url = location.url
+    # An S3 user is half of a key that is renewed; elsewhere a user may have a root of its own.
+    user = f"{url.username}@" if url.username and url.scheme != "s3" else ""
+    account = url.options.get("account")
+    return (
+        f"{url.scheme}://{user}{url.origin}/{location.target.root.lstrip('/')}"
+        f"{f'?account={account}' if account else ''}"
+    )
+
+
+def slot_of(location: Location, key: str) -> str:
+    """Return the key as the location's layout keeps it: `flat` keeps only its last part."""
+    return location.key(location.fs_path(key))
+
+
+def printable(error: Exception) -> str:
+    """Return an error's text as UTF-8 can hold it: it may name a local file that is not."""
+    return str(error).encode(errors="backslashreplace").decode()

@@ -1,0 +1,154 @@
+"""`replay`: carry out what a journal says was begun and is not known to be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+
+from filestore_fsspec.errors import (
+    LocationUnavailable,
+    NotFound,
+    PermissionDenied,
+    ReadOnly,
+    TransportException,
+)
+from filestore_fsspec.journal.pending import identity
+from filestore_fsspec.operations import log
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.journal.records import Journal
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations import Locations
+
+T = TypeVar("T")
+_PAUSE_SECONDS = 0.05
+
+
+class Replayed(NamedTuple):
+    """What a replay did with one leg."""
+
+    location: Location
+    key: str
+    action: Literal["put", "delete"]
+    state: Literal["done", "kept", "dropped"]
+    """Kept: it is still pending. Dropped: no location holds what was to be put."""
+    error: Exception | None = None
+    """Why it was kept or dropped."""
+
+
+async def replay(journal: Journal, locations: Locations, caller: Caller) -> list[Replayed]:
+    """Carry out the pending legs of `locations` in order; return what became of each.
+
+    Legs of other locations, and of actions that are under way, stay as they are.
+    """
+    lock = journal.replay_lock()
+    while not lock.acquire(wait=False):
+        await caller.pause(_PAUSE_SECONDS)
+    try:
+        mending = _Replay(journal, locations, caller)
+        for place in journal.places():
+            await mending.mend(place)
+        return mending.found
+    finally:
+        lock.release()
+
+
+class _Ending(NamedTuple):
+    """How a leg ends: the journal's method for it, and what is told."""
+
+    record: Literal["end_replay", "drop", "fail_replay"]
+    state: Literal["done", "kept", "dropped"]
+    error: Exception | None = None
+
+
+_DONE = _Ending("end_replay", "done")
+_LEFT_ALONE = _Ending("drop", "done")
+
+
+class _Replay:
+    def __init__(self, journal: Journal, locations: Locations, caller: Caller) -> None:
+        self._journal, self._locations, self._caller = journal, locations, caller
+        self._known = {identity(location): location for location in reversed(locations)}
+        self._down: dict[Location, LocationUnavailable] = {}
+        self.found: list[Replayed] = []
+
+    async def mend(self, place: tuple[str, str]) -> None:
+        """Carry out the latest leg of a place, and those below it as far as it clears none."""
+        location = self._known.get(place[0])
+        ending = _LEFT_ALONE
+        while location is not None and ending.record == "drop":
+            leg = self._journal.top(place)
+            if leg is None or (leg.owner and self._journal.is_alive(leg.owner)):
+                return
+            if not await self._caller.call(self._journal, "begin_replay", leg):
+                return
+            try:
+                ending = await self._carry_out(leg, location)
+            except TransportException as error:
+                ending = _Ending("fail_replay", "kept", error)
+            await self._caller.call(self._journal, ending.record, leg, ending.error)
+            if ending.error is not None:
+                log.warning("replay: %s: %s", ending.state, ending.error)
+            self.found.append(Replayed(location, leg.key, leg.action, ending.state, ending.error))
+
+    async def _carry_out(self, leg: Leg, location: Location) -> _Ending:
+        if location.read_only:
+            return _Ending("fail_replay", "kept", ReadOnly(f"{location}: read-only"))
+        if leg.action == "delete":
+            await self._asked(location, location.remove(self._caller, leg.key))
+            return _DONE
+        with TemporaryDirectory(prefix="filestore-") as folder:
+            return await self._put(leg, location, Path(folder) / "content")
+
+    async def _put(self, leg: Leg, location: Location, copy: Path) -> _Ending:
+        held = await self._holds(leg, location, copy)
+        if held:
+            return _DONE
+        if held is False and not leg.overwrite:
+            return _LEFT_ALONE
+        unknown = [each for each in leg.among.splitlines() if each not in self._known]
+        for other in self._locations:
+            try:
+                if other is not location and await self._holds(leg, other, copy):
+                    break
+            except TransportException as error:
+                unknown.append(str(error))
+        else:
+            message = f"{location}: cannot put {leg.key!r}: no location has what was to be put"
+            if unknown:
+                raise LocationUnavailable(f"{message}; not asked: {'; '.join(unknown)}")
+            return _Ending("drop", "dropped", NotFound(message))
+        sent = location.send(self._caller, leg.key, str(copy), overwrite=leg.overwrite)
+        return _DONE if await self._asked(location, sent) else _LEFT_ALONE
+
+    async def _holds(self, leg: Leg, location: Location, copy: Path) -> bool | None:
+        """Bring what a leg was to put, if a location has it, to `copy`; None: it has nothing."""
+        try:
+            info = await self._asked(location, location.stat(self._caller, leg.key))
+            if info["type"] != "file":
+                return None
+            if info["size"] not in (None, leg.size):
+                return False
+            await self._asked(location, location.fetch(self._caller, leg.key, copy))
+        except NotFound:
+            return None
+        found: tuple[str, int] = await self._caller.call(self._journal, "digest", str(copy))
+        return found == (leg.sha256, leg.size)
+
+    async def _asked(self, location: Location, question: Coroutine[Any, Any, T]) -> T:
+        """Await what a location is asked, unless it could not be reached before."""
+        if location in self._down:
+            question.close()
+            raise self._down[location]
+        try:
+            return await question
+        except PermissionDenied:
+            raise
+        except LocationUnavailable as error:
+            self._down[location] = error
+            raise
