@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
 from filestore_fsspec.drivers.base import paced, sending_once
@@ -18,8 +19,26 @@ from filestore_fsspec.drivers.base import paced, sending_once
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from aiohttp import ClientSession
+
 _SMALL_BODY_BYTES = 64 * 2**10
 _MAX_CONNECTIONS = 128
+_REDIRECTS = {301, 302, 303, 307, 308}
+_REGION = "x-amz-bucket-region"
+
+
+class _Straight:
+    """A session that follows no redirect, as botocore's own does not.
+
+    aiohttp would leave Authorization behind on the way to another host, and take the token of
+    temporary credentials along; and what comes from there is nothing that we signed for.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+
+    def request(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 - aiohttp's own
+        return self._session.request(method, allow_redirects=False, **arguments)
 
 
 class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to look into
@@ -29,7 +48,17 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
     hold a call for ever. It also reads file objects through a thread, 64 KiB a hop.
     """
 
+    async def _get_session(self, proxy_url: str | None) -> _Straight:
+        return _Straight(await super()._get_session(proxy_url))
+
     async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
+        answer = await self._send(request)
+        if answer.status_code in _REDIRECTS and _REGION not in answer.headers:
+            # botocore would take it for Amazon's word on a region, and ask for that for ever.
+            raise HTTPClientError(error="the server redirects, which is not followed")
+        return answer
+
+    async def _send(self, request: Any) -> Any:  # noqa: ANN401
         body = request.body
         if not isinstance(body, bytes | bytearray) or len(body) <= _SMALL_BODY_BYTES:
             return await super().send(request)
