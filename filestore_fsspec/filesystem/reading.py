@@ -97,6 +97,9 @@ class Reading(Base):
         **kwargs: Any,
     ) -> None:
         key = self._strip_protocol(rpath)
+        if not key:  # the root, which is always a folder
+            os.makedirs(lpath, exist_ok=True)
+            return
         try:
             await self._first(
                 location,

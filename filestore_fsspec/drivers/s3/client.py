@@ -49,7 +49,7 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
     """
 
     async def _get_session(self, proxy_url: str | None) -> _Straight:
-        return _Straight(await super()._get_session(proxy_url))
+        return _Straight(sending_once(await super()._get_session(proxy_url)))
 
     async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
         answer = await self._send(request)
@@ -67,9 +67,6 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
         async with asyncio.timeout(connect_seconds + read_seconds) as limit:
             request.body = paced(body, limit, read_seconds)
             return await super().send(request)
-
-    async def _get_session(self, proxy_url: str | None) -> Any:  # noqa: ANN401 - an aiohttp session
-        return sending_once(await super()._get_session(proxy_url))
 
 
 def _timestamp(text: str) -> datetime:
