@@ -278,7 +278,8 @@ def _refusal(answer: ClientResponse) -> HttpResponseError:
     """Return the SDK's exception for an answer; it would look for JSON in the body."""
     code = answer.headers.get("x-ms-error-code", "")
     error: Any = HttpResponseError(message=f"{answer.status} {answer.reason} {code}".strip())
-    error.status_code, error.reason, error.response = answer.status, answer.reason, answer
+    error.status_code, error.reason = answer.status, answer.reason
+    error.retry_after = answer.headers.get("Retry-After")
     error.error_code = code
     refusal: HttpResponseError = error
     return refusal

@@ -96,7 +96,7 @@ def errors_of(path: str) -> Iterator[None]:
             isinstance(error, ClientAuthenticationError) and not code_of(error)
         ):
             raise client_said(error, path) from error  # the token authority's words, or the SDK's
-        retry_after = getattr(error.response, "headers", {}).get("Retry-After")
+        retry_after = getattr(error, "retry_after", None)
         raise server_said(error.status_code, code_of(error), path, retry_after) from error
     except (AzureError, ClientError, TimeoutError) as error:
         raise client_said(error, path) from error
