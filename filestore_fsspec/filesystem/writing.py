@@ -24,6 +24,7 @@ from filestore_fsspec.filesystem.reading import Reading
 from filestore_fsspec.journal.legs import delete_legs, put_legs
 from filestore_fsspec.operations import (
     delete_each,
+    list_merged,
     write_each,
 )
 from filestore_fsspec.proof import prove
@@ -135,8 +136,7 @@ class Writing(Reading):
         location = kwargs.get("location")
         for each in await self._expand_path(path):
             if await self._isdir(each, location):
-                # Its keys are only needed to remember them.
-                keys = await self._find(each, location=location) if self.store.journal else ()
+                keys = await self._on_loop(self._keys_to_remember(each, location))
                 await self._delete(
                     location,
                     f"delete {each!r}",
@@ -145,6 +145,15 @@ class Writing(Reading):
                 )
             else:
                 await self._rm_file(each, **kwargs)
+
+    async def _keys_to_remember(self, folder: str, location: str | None) -> list[str]:
+        """Return the keys below a folder at the locations that can say, for the journal alone."""
+        if self.store.journal is None:
+            return []
+        targets = self._writable(location, f"delete {folder!r}")
+        prefix, shown = f"{folder}/" if folder else "", self.store.shown
+        pages = list_merged(targets, awaitable, prefix, strict=False, shown=shown)
+        return [info["name"] async for page in pages for info in page]
 
     async def _cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         source, dest = self._strip_protocol(path1), self._strip_protocol(path2)

@@ -264,7 +264,7 @@ def test_of_a_batch_only_what_failed_is_remembered(folders: Folders, store: File
 
 
 def test_a_tree_that_could_not_be_removed(folders: Folders) -> None:
-    with folders.store(strict=False) as store:
+    with folders.store() as store:
         fs = store.fs
         fs.pipe({"t/a": b"1", "t/b/c": b"2"})
         folders.lose()
