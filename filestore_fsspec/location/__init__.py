@@ -1,0 +1,5 @@
+"""One storage place, its layout and its filesystem."""
+
+from filestore_fsspec.location.location import Location
+
+__all__ = ["Location"]
