@@ -177,6 +177,8 @@ class Service:
     options: Mapping[str, str] = field(default_factory=dict)
     data_ports: Sequence[int] = ()
     """Where an FTP server has its data connections made, if that is known."""
+    folder: Path | None = None
+    """Where the server keeps its data on this machine, if that is known."""
 
     def url(self, root: str = "", **options: str) -> str:
         user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
