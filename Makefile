@@ -7,13 +7,16 @@ PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm 
 SECONDS ?= 600
 KILLS ?= 200
 
-.PHONY: demo test kills soak bench fuzz check format compose clean
+.PHONY: demo test faults kills soak bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
 
 test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+faults: .venv/ready .services/azurite  ## every fault under every function, as a table: a quarter of an hour
+	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_FAULTS=all $(BIN)/python -m pytest -q -n 2 tests/faults/test_matrix.py $(ARGS)
 
 kills: .venv/ready .services/azurite  ## kill 1,000 writers in mid-write, 200 at each of five servers, and 500 between system calls
 	KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/faults/test_kills.py

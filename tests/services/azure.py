@@ -27,6 +27,7 @@ from tests.services.common import (
     running,
     unavailable,
 )
+from tests.services.disk import SmallDisk, small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ ACCOUNT_KEY = (  # azurite's own, known to everybody
 TENANT = "b9b5c8a7-1d55-4b09-9b9d-8a6a4a5f7f11"
 CLIENT = "0a6b1d4a-6a0f-4c9a-9a5e-6a6f2f6f2c33"
 CLIENT_SECRET = "client/Secret+of~tests"
+_SMALL_BYTES = 64 * 2**20
 
 
 def token(audience: str = "https://storage.azure.com", lifetime_seconds: int = 3600) -> str:
@@ -128,6 +130,15 @@ def _service(server: Server, certificate: Path | None = None, **options: str) ->
 def azure_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     for server in running(_azurite(tmp_path_factory.mktemp("azurite"))):
         yield _service(server, access_key=ACCOUNT_KEY, use_ssl="false")
+
+
+@pytest.fixture(scope="session")
+def azure_small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, SmallDisk]]:
+    """Yield a service, and the disk that it has to itself."""
+    folder = tmp_path_factory.mktemp("azurite-small") / "disk"
+    with small_disk(folder, _SMALL_BYTES) as disk:
+        for server in running(_azurite(folder)):
+            yield _service(server, access_key=ACCOUNT_KEY, use_ssl="false"), disk
 
 
 @pytest.fixture(scope="session")

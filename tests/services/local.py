@@ -23,8 +23,13 @@ class FileService(Service):
         return f"file:///{self.base}{root}{'?' + query if query else ''}"
 
 
+def file_service_in(folder: Path) -> FileService:
+    """Return `folder` as a service."""
+    base = folder.as_posix().lstrip("/") + "/"
+    return FileService("file", 0, FolderRaw(folder), None, "", "", "", base)
+
+
 @pytest.fixture(scope="session")
 def file_service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     folder: Path = tmp_path_factory.mktemp("file")
-    base = folder.as_posix().lstrip("/") + "/"
-    return FileService("file", 0, FolderRaw(folder), username="", password="", host="", base=base)
+    return file_service_in(folder)

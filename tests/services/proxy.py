@@ -227,9 +227,9 @@ class FaultProxy:
         match self._fault_of(connection):
             case Slow(bytes_per_second):
                 self.struck.set()
-                await asyncio.sleep(_BEAT_SECONDS)
-                size = max(1, int(bytes_per_second * _BEAT_SECONDS))
-                return rest[:size], rest[size:]
+                part = rest[: max(1, int(bytes_per_second * _BEAT_SECONDS))]
+                await asyncio.sleep(len(part) / bytes_per_second)
+                return part, rest[len(part) :]
             case Die(after_bytes) if way == "down":
                 if size := max(0, after_bytes - self.passed[way]):
                     return rest[:size], rest[size:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -117,4 +117,5 @@ def s3_rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     command += ["--auth-key", f"{USERNAME},{PASSWORD}", "--vfs-cache-mode", "off"]
     for server in running(Server(command, port, folder / "log")):
         # Not its folder: what is written there shows only when its listings cache has expired.
-        yield _service(server, BucketRaw(client(port), bucket), bucket, use_ssl="false")
+        service = _service(server, BucketRaw(client(port), bucket), bucket, use_ssl="false")
+        yield replace(service, folder=data / bucket)
