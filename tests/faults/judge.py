@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.faults.matrix import (
-    CREATES,
-    KNOWN_GAP_LOST_ANSWER,
     READS,
 )
 
@@ -83,14 +81,9 @@ def _of_return(cell: Cell, outcome: Outcome, faulty: Contents) -> list[str]:
     else:
         everybody = {"one": ["faulty"], "near": ["faulty", "healthy"], "far": ["healthy", "faulty"]}
         expected = everybody[cell.set_up]
-        if outcome.written != expected and not _is_known_gap(cell, outcome, expected):
+        if outcome.written != expected:
             found.append(f"written {outcome.written}")
     return found
-
-
-def _is_known_gap(cell: Cell, outcome: Outcome, expected: list[str]) -> bool:
-    but_one = [name for name in expected if name != "faulty"]
-    return KNOWN_GAP_LOST_ANSWER and cell.function in CREATES and outcome.written == but_one
 
 
 def _of_batch(cell: Cell, outcome: Outcome, faulty: Contents) -> list[str]:
@@ -98,9 +91,7 @@ def _of_batch(cell: Cell, outcome: Outcome, faulty: Contents) -> list[str]:
         return [f"not sent: {outcome.unsent}: {outcome.message}"]
     if cell.succeeds == "never" and sorted(outcome.unsent) != sorted(faulty):
         sent = sorted(set(faulty) - set(outcome.unsent))
-        # A create that is tried again finds its own object.
-        if not (KNOWN_GAP_LOST_ANSWER and all(faulty[key] == "new" for key in sent)):
-            return [f"sent {sent}, though nothing can have got through"]
+        return [f"sent {sent}, though nothing can have got through"]
     return []
 
 

@@ -45,10 +45,6 @@ ATTEMPTS = 2
 BUSY_SECONDS = 20
 """What making a client may take on a machine with other work; a call that hangs takes longer."""
 
-KNOWN_GAP_LOST_ANSWER = True
-"""A create whose answer was lost is tried again, finds its own object and does not count it as
-written. To be False as soon as that is mended."""
-
 
 def once(fault: Fault) -> Script:
     """Return what does `fault` to the first connection alone."""
