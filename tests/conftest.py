@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [
     "tests.services.common",
     "tests.services.azure",
@@ -14,3 +16,9 @@ pytest_plugins = [
 ]
 if os.environ.get("FILESTORE_SERVICES") == "compose":
     pytest_plugins.append("tests.services.compose_fixtures")
+
+# How long a machine with other work takes says nothing of what is tested.
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("busy")
