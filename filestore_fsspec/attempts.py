@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.deadline import seconds_left
-from filestore_fsspec.drivers.base import Busy, Untrusted
+from filestore_fsspec.drivers.failures import Busy, Untrusted
 
 if TYPE_CHECKING:
     from filestore_fsspec.bridge import Caller

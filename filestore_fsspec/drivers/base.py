@@ -30,32 +30,27 @@ from __future__ import annotations
 import errno
 import filecmp
 import shutil
-import time
 from asyncio import get_running_loop
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec.asyn import sync
 
+from filestore_fsspec.drivers.failures import garbled
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
-    from asyncio import Timeout
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 _COPY_BYTES = 2**20
 
-T = TypeVar("T")
 SECRETS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
 """The arguments that no text may show, unless it is to make the driver anew."""
 Info = dict[str, Any]
 Page = tuple[list[Info], Any]
-
-_PACED_BYTES = 256 * 2**10
 
 
 class Driver:
@@ -225,58 +220,6 @@ class AsyncDriver(Driver):
         sync(self.loop, self._close)  # type: ignore[attr-defined]
 
 
-class Untrusted(ConnectionError):
-    """The server's certificate or host key is not trusted: another attempt would not mend that."""
-
-
-class Busy(ConnectionError):
-    """The server asks to be left alone for a while (Retry-After, RFC 9110 section 10.2.3)."""
-
-    retry_after_seconds = 0.0
-
-
-def passing(text: str, path: str, retry_after: str | None) -> ConnectionError:
-    """Return the error for what another attempt may mend, after the pause that the server asks for.
-
-    `retry_after` is the header's value: seconds, or a date.
-    """
-    error = Busy(errno.EIO, text, path)
-    with suppress(TypeError, ValueError):
-        error.retry_after_seconds = _seconds_until(retry_after or "")
-        return error
-    return ConnectionError(errno.EIO, text, path)
-
-
-def _seconds_until(retry_after: str) -> float:
-    if retry_after.isascii() and retry_after.isdigit():
-        return float(retry_after)
-    when = parsedate_to_datetime(retry_after)
-    return max(0.0, when.timestamp() - time.time())
-
-
-class Garbled(OSError):
-    """What arrived is not what was sent."""
-
-
-class GarbledOnce(Garbled, ConnectionError):
-    """The same, and nothing of it is left: another attempt may mend that."""
-
-
-def garbled(path: str) -> GarbledOnce:
-    """Return the error for what was not stored because it is not what was sent."""
-    return GarbledOnce(errno.EIO, "what arrived is not what was sent", path)
-
-
-def absent(path: str) -> FileNotFoundError:
-    """Return the error for a path that the server said is not there."""
-    return FileNotFoundError(errno.ENOENT, "no such file", path)
-
-
-def already_there(path: str) -> FileExistsError:
-    """Return the error for creating a path that is there already."""
-    return FileExistsError(errno.EEXIST, "the file is there already", path)
-
-
 def first_folder(prefix: str) -> str:
     """Return the deepest folder that holds every path starting with `prefix`."""
     return prefix.rpartition("/")[0]
@@ -308,29 +251,3 @@ def split_entries(
         elif name.startswith(prefix) and is_temporary(name) is leftovers:
             files.append(entry)
     return files, folders
-
-
-def sending_once(session: T) -> T:
-    """Return an aiohttp session that does not repeat a request whose connection broke.
-
-    It would repeat PUT and DELETE, which the server may have carried out already: a create would
-    then find its own object and report it as somebody else's. aiohttp 3.14 has no public switch.
-    """
-    session._retry_connection = False  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-    return session
-
-
-async def paced(
-    body: bytes | bytearray, limit: Timeout, seconds: float
-) -> AsyncIterator[memoryview]:
-    """Yield `body` in chunks for an HTTP client; `limit` ends `seconds` after the latest one.
-
-    aiohttp starts its read time-out when the whole body is sent: a server that stops reading
-    would hold the call for ever.
-    """
-    loop = get_running_loop()
-    view = memoryview(body)
-    for start in range(0, len(view), _PACED_BYTES):
-        limit.reschedule(loop.time() + seconds)
-        yield view[start : start + _PACED_BYTES]
-    limit.reschedule(loop.time() + seconds)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.base import Driver, absent, already_there
+from filestore_fsspec.drivers.base import Driver
+from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:

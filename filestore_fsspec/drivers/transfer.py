@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.base import AsyncDriver, Garbled, garbled
+from filestore_fsspec.drivers.base import AsyncDriver
+from filestore_fsspec.drivers.failures import Garbled, garbled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

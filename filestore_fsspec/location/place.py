@@ -15,7 +15,7 @@ from filestore_fsspec.attempts import ATTEMPTS, call
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.cleanup import sweeper_of
 from filestore_fsspec.drivers import load_driver
-from filestore_fsspec.drivers.base import Garbled
+from filestore_fsspec.drivers.failures import Garbled
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     FileStoreException,

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from filestore_fsspec import FileStore, LocationUnavailable, TransportException
-from filestore_fsspec.drivers.base import Untrusted
+from filestore_fsspec.drivers.failures import Untrusted
 from filestore_fsspec.location import Location
 from tests.services.azure import ACCOUNT_KEY
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port

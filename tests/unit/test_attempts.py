@@ -14,7 +14,7 @@ import pytest
 from filestore_fsspec import AsyncFileStore, FileStore, Location, LocationUnavailable, PartialWrite
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.deadline import end_in, seconds_left, share, until
-from filestore_fsspec.drivers.base import Busy, passing
+from filestore_fsspec.drivers.failures import Busy, passing
 from filestore_fsspec.drivers.local.driver import LocalDriver
 from tests.services.common import wait_until
 

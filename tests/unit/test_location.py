@@ -17,7 +17,7 @@ from filestore_fsspec import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.drivers.base import Untrusted
+from filestore_fsspec.drivers.failures import Untrusted
 
 
 class Driver:

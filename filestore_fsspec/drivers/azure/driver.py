@@ -13,7 +13,7 @@ from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.azure.file import AzureDriverFile
 from filestore_fsspec.drivers.azure.listing import is_folder
 from filestore_fsspec.drivers.azure.writing import AzureWriting
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
 
 if TYPE_CHECKING:

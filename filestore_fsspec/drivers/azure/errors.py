@@ -15,7 +15,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from filestore_fsspec.drivers.base import Untrusted, absent, already_there, passing
+from filestore_fsspec.drivers.failures import Untrusted, absent, already_there, passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

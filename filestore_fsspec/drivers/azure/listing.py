@@ -11,7 +11,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from filestore_fsspec.drivers.azure.connection import AzureConnection
 from filestore_fsspec.drivers.azure.errors import errors_of
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:

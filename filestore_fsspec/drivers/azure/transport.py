@@ -16,7 +16,7 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from filestore_fsspec.drivers.base import sending_once
+from filestore_fsspec.drivers.wire import sending_once
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -15,7 +15,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.azure.errors import code_of, server_said
 from filestore_fsspec.drivers.azure.listing import AzureListing
-from filestore_fsspec.drivers.base import absent, already_there, garbled
+from filestore_fsspec.drivers.failures import absent, already_there, garbled
 from filestore_fsspec.drivers.transfer import PieceWriter, md5_of, save, send_pieces
 
 if TYPE_CHECKING:

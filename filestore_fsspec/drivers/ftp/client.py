@@ -11,7 +11,7 @@ import ftplib
 import re
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.ftp.errors import MAY_BE_ABSENT, as_oserror, says_absent
 from filestore_fsspec.drivers.ftp.listing import (
     describe,

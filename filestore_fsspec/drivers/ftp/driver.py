@@ -19,7 +19,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.ftp.client import parent
 from filestore_fsspec.drivers.ftp.connection import encode
 from filestore_fsspec.drivers.ftp.errors import says_refused

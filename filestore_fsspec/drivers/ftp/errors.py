@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 
-from filestore_fsspec.drivers.base import Untrusted
+from filestore_fsspec.drivers.failures import Untrusted
 
 _SAYS_ABSENT = re.compile(r"no such file or directory\W*$", re.IGNORECASE)
 _SAYS_REFUSED = re.compile(r"permission|privilege|denied|not allowed", re.IGNORECASE)

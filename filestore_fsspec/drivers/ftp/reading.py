@@ -12,12 +12,8 @@ from fsspec.implementations.ftp import FTPFileSystem
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
 
-from filestore_fsspec.drivers.base import (
-    Driver,
-    absent,
-    first_folder,
-    split_entries,
-)
+from filestore_fsspec.drivers.base import Driver, first_folder, split_entries
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.ftp.connection import Settings, encode, tls_context
 from filestore_fsspec.drivers.ftp.errors import as_oserror
 from filestore_fsspec.drivers.ftp.pool import Pool

@@ -18,7 +18,8 @@ from fsspec.implementations.http import HTTPFileSystem
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
-from filestore_fsspec.drivers.base import AsyncDriver, absent, first_folder, split_entries
+from filestore_fsspec.drivers.base import AsyncDriver, first_folder, split_entries
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.http.files import (
     HTTPFile,
     HTTPStream,

@@ -20,7 +20,8 @@ from fsspec.implementations.http import HTTPFileSystem
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from filestore_fsspec.drivers.base import Untrusted, absent, passing, sending_once
+from filestore_fsspec.drivers.failures import Untrusted, absent, passing
+from filestore_fsspec.drivers.wire import sending_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.base import already_there, first_folder
+from filestore_fsspec.drivers.base import first_folder
+from filestore_fsspec.drivers.failures import already_there
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.base import absent, first_folder, split_entries
+from filestore_fsspec.drivers.base import first_folder, split_entries
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.local.atomic import open_atomic, replacing
 from filestore_fsspec.drivers.local.folders import LocalFolders
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from filestore_fsspec.drivers.base import Driver, absent
+from filestore_fsspec.drivers.base import Driver
+from filestore_fsspec.drivers.failures import absent
 
 if TYPE_CHECKING:
     from filestore_fsspec.drivers.base import Info

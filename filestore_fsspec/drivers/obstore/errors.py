@@ -9,7 +9,7 @@ from typing import Literal
 
 from obstore.exceptions import BaseError
 
-from filestore_fsspec.drivers.base import Untrusted
+from filestore_fsspec.drivers.failures import Untrusted
 
 TROUBLE = (BaseError, OSError, ValueError)
 """What obstore raises: its own, FileNotFoundError, and ValueError for a name it cannot take."""

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from obstore.store import S3Store
 
 from filestore_fsspec.bridge import run
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, client_options
 from filestore_fsspec.drivers.obstore.calls import awaited, blocking
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, failure_of

@@ -14,7 +14,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
-from filestore_fsspec.drivers.base import paced, sending_once
+from filestore_fsspec.drivers.wire import paced, sending_once
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

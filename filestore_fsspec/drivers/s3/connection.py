@@ -12,7 +12,8 @@ from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
-from filestore_fsspec.drivers.base import AsyncDriver, absent, already_there
+from filestore_fsspec.drivers.base import AsyncDriver
+from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.forks import close_after, keep_from_children
 from filestore_fsspec.drivers.s3.client import client_context
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of

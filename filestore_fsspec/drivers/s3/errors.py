@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from filestore_fsspec.drivers.base import Untrusted, absent, already_there, garbled, passing
+from filestore_fsspec.drivers.failures import Untrusted, absent, already_there, garbled, passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.base import absent, already_there
+from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.s3.connection import S3Connection
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of, server_said
 from filestore_fsspec.drivers.s3.transfer import multipart

@@ -19,7 +19,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.ahead import cache_type
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.connection import GONE, Connection
 from filestore_fsspec.drivers.sftp.file import SFTPFile
 from filestore_fsspec.drivers.sftp.folders import SFTPFolders

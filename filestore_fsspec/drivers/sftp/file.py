@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.listing import info_of
 from filestore_fsspec.drivers.sftp.transfer import (
     folder_is_absent,

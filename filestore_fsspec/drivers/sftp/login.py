@@ -10,7 +10,7 @@ from typing import Any
 import asyncssh
 
 # asyncssh prefers chacha20; AES-GCM moves twice the bytes a second. "^" keeps the others behind it.
-from filestore_fsspec.drivers.base import Untrusted
+from filestore_fsspec.drivers.failures import Untrusted
 
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 

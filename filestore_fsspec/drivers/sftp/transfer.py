@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
-from filestore_fsspec.drivers.base import absent
+from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.connection import GONE
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from filestore_fsspec.drivers.base import already_there
+from filestore_fsspec.drivers.failures import already_there
 from filestore_fsspec.drivers.sftp.connection import GONE
 from filestore_fsspec.drivers.sftp.transfer import is_folder, write_blocks
 from filestore_fsspec.keys import temporary_path
