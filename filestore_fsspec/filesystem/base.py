@@ -13,11 +13,7 @@ from fsspec.asyn import AsyncFileSystem
 from filestore_fsspec.bridge import on_io_loop, run
 from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.arguments import OneForEqualLocations, shown
-from filestore_fsspec.operations import (
-    read_first,
-    select,
-    select_writable,
-)
+from filestore_fsspec.operations import read_first, select, select_writable
 from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
 

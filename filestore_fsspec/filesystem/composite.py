@@ -21,9 +21,7 @@ from filestore_fsspec.filesystem.publish import publish
 from filestore_fsspec.filesystem.read_file import ReadFile
 from filestore_fsspec.filesystem.write_file import TextFile, WriteFile, compressed
 from filestore_fsspec.filesystem.writing import Writing
-from filestore_fsspec.operations import (
-    find_each,
-)
+from filestore_fsspec.operations import find_each
 from filestore_fsspec.proof import prove, sha256_named_by
 
 if TYPE_CHECKING:

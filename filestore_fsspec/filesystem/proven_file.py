@@ -7,11 +7,7 @@ import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filestore_fsspec.errors import (
-    CorruptedFileStoreException,
-    LocationUnavailable,
-    NotFound,
-)
+from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.read_file import ReadFile, Source, size_of
 from filestore_fsspec.operations import log, no_right_content
 from filestore_fsspec.proof import mismatch, sha256_named_by

@@ -6,9 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.bridge import blocking, run, threaded
-from filestore_fsspec.errors import (
-    PartialWrite,
-)
+from filestore_fsspec.errors import PartialWrite
 from filestore_fsspec.journal.legs import put_legs
 from filestore_fsspec.operations import write_each
 

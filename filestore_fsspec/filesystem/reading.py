@@ -17,10 +17,7 @@ from fsspec.core import has_magic
 from filestore_fsspec.bridge import awaitable, blocking
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.base import Base
-from filestore_fsspec.filesystem.folders import (
-    children,
-    look,
-)
+from filestore_fsspec.filesystem.folders import children, look
 from filestore_fsspec.operations import list_merged, merge_children, spread
 
 if TYPE_CHECKING:

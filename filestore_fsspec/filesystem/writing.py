@@ -15,18 +15,10 @@ from fsspec.core import has_magic
 
 from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.errors import NotFound
-from filestore_fsspec.filesystem.folders import (
-    make_folder,
-    remove_folder,
-    remove_tree,
-)
+from filestore_fsspec.filesystem.folders import make_folder, remove_folder, remove_tree
 from filestore_fsspec.filesystem.reading import Reading
 from filestore_fsspec.journal.legs import delete_legs, put_legs
-from filestore_fsspec.operations import (
-    delete_each,
-    list_merged,
-    write_each,
-)
+from filestore_fsspec.operations import delete_each, list_merged, write_each
 from filestore_fsspec.proof import prove
 
 if TYPE_CHECKING:

@@ -25,13 +25,7 @@ from filestore_fsspec.drivers.sftp.file import SFTPFile
 from filestore_fsspec.drivers.sftp.folders import SFTPFolders
 from filestore_fsspec.drivers.sftp.listing import info_of
 from filestore_fsspec.drivers.sftp.login import Login
-from filestore_fsspec.drivers.sftp.transfer import (
-    CHUNK_BYTES,
-    head,
-    read,
-    read_blocks,
-    reading,
-)
+from filestore_fsspec.drivers.sftp.transfer import CHUNK_BYTES, head, read, read_blocks, reading
 from filestore_fsspec.drivers.sftp.write import exists, make_folders, take_name, write
 
 if TYPE_CHECKING:

@@ -1,25 +1,21 @@
-"""What both stores share: their locations, and each function as a coroutine."""
+"""`Store`: what both stores do, each function as a coroutine."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bridge import awaitable
 from filestore_fsspec.bulk import delete_many, for_each, in_order
-from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import (
     FileStoreException,
-    InvalidURL,
     LocationUnavailable,
     NotFound,
     PartialWrite,
     TransportException,
 )
 from filestore_fsspec.journal.legs import delete_legs, put_legs
-from filestore_fsspec.location import Location
 from filestore_fsspec.operations import (
     Located,
     Locations,
@@ -30,160 +26,26 @@ from filestore_fsspec.operations import (
     log,
     read_first,
     select,
-    select_writable,
     write_each,
 )
 from filestore_fsspec.proof import prove
+from filestore_fsspec.store.setup import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Awaitable,
-        Callable,
-        Coroutine,
-        Iterable,
-        Sequence,
-    )
-    from contextlib import AbstractContextManager
-
-    from fsspec.callbacks import Callback
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from filestore_fsspec.bridge import Caller
     from filestore_fsspec.journal.records import Journal
     from filestore_fsspec.journal.replay import Replayed
+    from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Page
+    from filestore_fsspec.store.setup import Bulk, LocalPath
 
-LocalPath = str | os.PathLike[str]
 T = TypeVar("T")
 
 
-class Bulk(NamedTuple):
-    """How a bulk operation is carried out."""
-
-    at_once: int
-    """How many keys are under way at a time."""
-    callback: Callback
-    """Told of each key that is done."""
-
-
-class Store:
-    """Several locations and how strictly they are taken."""
-
-    def __init__(  # noqa: PLR0913 - the settings of a store
-        self,
-        *urls: object,
-        connection_attempts: int | None = None,
-        strict: bool = True,
-        min_copies: int | None = None,
-        deadline_seconds: float | None = None,
-        breaker_failures: int = 1,
-        breaker_seconds: float = 1.0,
-        verify_content: bool = False,
-        journal: str | os.PathLike[str] | None = None,
-    ) -> None:
-        """Parse the locations, near first and far last. Touches no network.
-
-        Args:
-            urls: URLs, or the predecessor's host mappings.
-            connection_attempts: how often a call that a dropped connection ended is tried, 3 by
-                default.
-            strict: False gives the predecessor's answers: what is unknown is logged and taken for
-                absent, and a failed delete is logged.
-            min_copies: how many written copies make a write a success, all by default.
-            deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
-                it is given its own; None is as long as its attempts and time-outs allow.
-            breaker_failures: after how many failed calls in a row a location is left alone, where
-                there are several; 0 is never.
-            breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
-                background finds the location answering.
-            verify_content: whether a key of 64 hexadecimal digits is the SHA-256 of its content:
-                what is read or to be written is checked, and the next location asked for what a
-                location has wrong.
-            journal: a file of this machine that remembers what was begun and is not known to be
-                done, for `replay`; made if it is not there.
-
-        Raises:
-            InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
-            ValueError: another argument is out of range.
-        """
-        if not urls:
-            raise InvalidURL("a store needs the URL of at least one location")
-
-        def breaker() -> Breaker | None:
-            if breaker_failures == 0 or len(urls) == 1:
-                return None  # where there is nobody else to ask, asking again is right
-            return Breaker(breaker_failures, breaker_seconds)
-
-        self.locations: Locations = tuple(
-            Location(url, connection_attempts, breaker()) for url in urls
-        )
-        names = [location.name for location in self.locations if location.name]
-        if len(names) != len(set(names)):
-            raise InvalidURL(f"two locations have the same name: {', '.join(sorted(names))}")
-        if min_copies is not None and not 1 <= min_copies <= len(self.locations):
-            raise ValueError(f"min_copies is a number from 1 to {len(self.locations)}, or None")
-        end_in(deadline_seconds)
-        self.deadline_seconds = deadline_seconds
-        self.strict = strict
-        self.journal = None if journal is None else _open_journal(journal)
-        self.arguments: dict[str, Any] = {
-            "connection_attempts": connection_attempts,
-            "strict": strict,
-            "min_copies": min_copies,
-            "deadline_seconds": deadline_seconds,
-            "breaker_failures": breaker_failures,
-            "breaker_seconds": breaker_seconds,
-            "verify_content": verify_content,
-            "journal": self.journal and self.journal.path,
-        }
-        """Those that make another store like this one."""
-        self.min_copies = min_copies
-        self.verify_content = verify_content
-
-    @property
-    def transports(self) -> Locations:
-        """The locations, under the predecessor's name for them."""
-        return self.locations
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Store):
-            return NotImplemented
-        return self._urls == other._urls
-
-    def __hash__(self) -> int:
-        return hash(tuple(map(str, self._urls)))
-
-    @property
-    def _urls(self) -> list[object]:
-        return [location.url for location in self.locations]
-
-    def __str__(self) -> str:
-        return ", ".join(
-            f"{location}{' (read-only)' if location.read_only else ''}"
-            for location in self.locations
-        )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self}>"
-
-    def delete_batch_chunk_size(self) -> int:
-        """Return how many keys one request deletes at every location."""
-        return min(location.delete_batch_chunk_size() for location in self.locations)
-
-    def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
-        if at_once is not None and at_once < 1:
-            raise ValueError("at_once is a whole number from 1, or None for the default")
-        return Bulk(at_once or max(each.fs.at_once for each in locations), callback)
-
-    def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
-        """Have what runs inside end in time: the call's own, or the store's."""
-        return until(self._end(deadline_seconds))
-
-    def _end(self, deadline_seconds: float | None) -> float | None:
-        return end_in(self.deadline_seconds if deadline_seconds is None else deadline_seconds)
-
-    def _writable(self, location: str, action: str) -> Locations:
-        return select_writable(self.locations, location, action)
+class Store(Setup):
+    """The functions of a store."""
 
     def order(self, location: str, path: str) -> tuple[Locations, Locations]:
         """Return who is asked for `path`, and who only if all of these say absent.
@@ -382,13 +244,6 @@ class Store:
             location.close()
         if self.journal is not None:
             self.journal.close()
-
-
-def _open_journal(path: str | os.PathLike[str]) -> Journal:
-    # Imported here: most stores have no journal, and need no SQLite.
-    from filestore_fsspec.journal.records import Journal  # noqa: PLC0415
-
-    return Journal(path)
 
 
 def _readable(src: LocalPath) -> str:

@@ -1,0 +1,36 @@
+"""What a store does with its locations: who is asked, in what order, when to stop.
+
+One coroutine each, over `Location`; no I/O of its own. A location says present, absent
+(`NotFound`) or unknown (any other `TransportException`), and unknown is never taken for absent.
+"""
+
+from filestore_fsspec.operations.listing import list_merged, merge_children
+from filestore_fsspec.operations.outcomes import log, no_right_content
+from filestore_fsspec.operations.reading import (
+    Located,
+    find_each,
+    find_first,
+    locate_each,
+    read_first,
+)
+from filestore_fsspec.operations.select import Locations, Page, select, select_writable, spread
+from filestore_fsspec.operations.writing import delete_each, write_each
+
+__all__ = [
+    "Located",
+    "Locations",
+    "Page",
+    "delete_each",
+    "find_each",
+    "find_first",
+    "list_merged",
+    "locate_each",
+    "log",
+    "merge_children",
+    "no_right_content",
+    "read_first",
+    "select",
+    "select_writable",
+    "spread",
+    "write_each",
+]

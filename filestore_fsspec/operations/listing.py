@@ -1,0 +1,77 @@
+"""Listing: merged, each name once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.errors import NotFound, TransportException
+from filestore_fsspec.operations.outcomes import failures_of, log, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine
+
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations.select import Locations, Page
+
+
+async def list_merged(
+    locations: Locations,
+    caller: Caller,
+    prefix: str,
+    *,
+    strict: bool,
+    shown: Callable[[Location, Page], Page] | None = None,
+) -> AsyncGenerator[Page, None]:
+    """Yield what all locations hold, some at a time, each key once, first location first.
+
+    `shown` says what of a location's page counts, all by default.
+
+    Raises:
+        LocationUnavailable: a location could not be listed to its end (`strict=False`: logged).
+    """
+    seen: set[str] = set()
+    for location in locations:
+        try:
+            async for page in location.pages(caller, prefix):
+                counted = page if shown is None else shown(location, page)
+                fresh = [info for info in counted if info["name"] not in seen]
+                seen.update(info["name"] for info in fresh)
+                yield fresh
+        except TransportException as error:
+            if strict:
+                raise unavailable(f"list {prefix!r}", {location: error}) from error
+            log.warning("%s", error)
+
+
+async def merge_children(
+    locations: Locations,
+    caller: Caller,
+    ask: Callable[[Location], Coroutine[Any, Any, Page]],
+    what: str,
+    *,
+    strict: bool,
+) -> Page | None:
+    """Return what lies in a folder at any location, or None if none has the folder.
+
+    Of the same name the first location's is taken, but a file goes before a folder, as in a read.
+
+    Raises:
+        LocationUnavailable: a location could not say (`strict=False`: logged).
+    """
+    outcomes = await caller.each(ask(location) for location in locations)
+    unknown = {
+        location: error
+        for location, error in failures_of(locations, outcomes).items()
+        if not isinstance(error, NotFound)
+    }
+    if unknown and strict:
+        raise unavailable(what, unknown)
+    for error in unknown.values():
+        log.warning("%s", error)
+    folders = [outcome for outcome in outcomes if isinstance(outcome, list)]
+    merged: Page = [info for folder in folders for info in folder]
+    # The last of a name stays in a dict, so the ones that win go in last.
+    merged.sort(key=lambda info: bool(info["type"] == "directory"))
+    found = {info["name"]: info for info in reversed(merged)}
+    return [found[name] for name in sorted(found)] if folders else None

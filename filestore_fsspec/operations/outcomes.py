@@ -1,0 +1,73 @@
+"""What several locations' answers come to: unknown is never taken for absent."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from filestore_fsspec.errors import (
+    CorruptedFileStoreException,
+    LocationUnavailable,
+    PermissionDenied,
+    TransportException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations.select import Locations
+
+T = TypeVar("T")
+
+log = logging.getLogger("filestore_fsspec")
+
+
+def value_of(outcome: T | Exception) -> T:
+    """Return the outcome, or raise it if it is an exception."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def failures_of(locations: Locations, outcomes: Sequence[object]) -> dict[Location, Exception]:
+    """Return the locations that failed; what is no failure of a location is raised at once."""
+    failed: dict[Location, Exception] = {}
+    for location, outcome in zip(locations, outcomes, strict=True):
+        if isinstance(outcome, TransportException | CorruptedFileStoreException):
+            failed[location] = outcome
+        elif isinstance(outcome, Exception):
+            raise outcome
+    return failed
+
+
+def no_right_content(
+    what: str,
+    wrong: Sequence[CorruptedFileStoreException],
+    unknown: Mapping[Location, Exception],
+) -> CorruptedFileStoreException:
+    """Return the error for an object whose content is wrong wherever it was read."""
+    if len(wrong) == 1 and not unknown:
+        return wrong[0]
+    reasons = "; ".join(map(str, (*wrong, *unknown.values())))
+    could_not_say = f" and {len(unknown)} could not say" if unknown else ""
+    found = CorruptedFileStoreException(
+        f"cannot {what}: wrong content at {len(wrong)} of the locations{could_not_say}: {reasons}"
+    )
+    found.__cause__ = wrong[0]
+    return found
+
+
+def unavailable(what: str, unknown: dict[Location, Exception]) -> LocationUnavailable:
+    """Return the error of `what` when these locations could not say."""
+    errors = list(unknown.values())
+    if len(errors) == 1 and isinstance(errors[0], LocationUnavailable):
+        errors[0].errors = dict(unknown)
+        return errors[0]
+    kind = LocationUnavailable
+    if all(isinstance(error, PermissionDenied) for error in errors):
+        kind = PermissionDenied
+    message = f"cannot {what}: {'; '.join(map(str, errors))}"
+    found = kind(message, getattr(errors[0], "cause", None), unknown)
+    found.__cause__ = errors[0]
+    return found

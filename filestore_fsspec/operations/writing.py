@@ -1,0 +1,71 @@
+"""Writing and deleting: everywhere, or it is said where not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from filestore_fsspec.errors import PartialWrite
+from filestore_fsspec.operations.outcomes import failures_of, log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.location import Location
+    from filestore_fsspec.operations.select import Locations
+
+
+async def write_each(
+    locations: Locations,
+    caller: Caller,
+    write: Callable[[Location], Coroutine[Any, Any, bool]],
+    what: str,
+    min_copies: int | None = None,
+) -> list[Location]:
+    """Write to every location; return those written, without those left alone.
+
+    Raises:
+        TransportException: the only location failed.
+        PartialWrite: one of several failed, and fewer than `min_copies` were written.
+    """
+    outcomes = await caller.each(write(location) for location in locations)
+    written = [each for each, done in zip(locations, outcomes, strict=True) if done is True]
+    failed = failures_of(locations, outcomes)
+    if failed and (min_copies is None or len(written) < min_copies):
+        _raise_partial(what, locations, written, failed)
+    for error in failed.values():
+        log.warning("%s", error)
+    return written
+
+
+async def delete_each(
+    locations: Locations,
+    caller: Caller,
+    delete: Callable[[Location], Coroutine[Any, Any, None]],
+    what: str,
+) -> None:
+    """Delete at every location.
+
+    Raises:
+        TransportException: the only location failed.
+        PartialWrite: one of several failed; all were tried.
+    """
+    outcomes = await caller.each(delete(location) for location in locations)
+    failed = failures_of(locations, outcomes)
+    if failed:
+        deleted = [location for location in locations if location not in failed]
+        _raise_partial(what, locations, deleted, failed)
+
+
+def _raise_partial(
+    what: str,
+    locations: Locations,
+    written: list[Location],
+    failed: dict[Location, Exception],
+) -> None:
+    first = next(iter(failed.values()))
+    if len(locations) == 1:
+        raise first
+    done = ", ".join(map(str, written)) or "none"
+    reasons = "; ".join(map(str, failed.values()))
+    raise PartialWrite(f"{what}: done at {done}; failed: {reasons}", written, failed) from first

@@ -1,0 +1,158 @@
+"""`Setup`: what a store is made of, and who is asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from filestore_fsspec.breaker import Breaker
+from filestore_fsspec.deadline import end_in, until
+from filestore_fsspec.errors import InvalidURL
+from filestore_fsspec.location import Location
+from filestore_fsspec.operations import Locations, select_writable
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from fsspec.callbacks import Callback
+
+    from filestore_fsspec.journal.records import Journal
+
+LocalPath = str | os.PathLike[str]
+T = TypeVar("T")
+
+
+class Bulk(NamedTuple):
+    """How a bulk operation is carried out."""
+
+    at_once: int
+    """How many keys are under way at a time."""
+    callback: Callback
+    """Told of each key that is done."""
+
+
+class Setup:
+    """Several locations, and how they are taken."""
+
+    def __init__(  # noqa: PLR0913 - the settings of a store
+        self,
+        *urls: object,
+        connection_attempts: int | None = None,
+        strict: bool = True,
+        min_copies: int | None = None,
+        deadline_seconds: float | None = None,
+        breaker_failures: int = 1,
+        breaker_seconds: float = 1.0,
+        verify_content: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Parse the locations, near first and far last. Touches no network.
+
+        Args:
+            urls: URLs, or the predecessor's host mappings.
+            connection_attempts: how often a call that a dropped connection ended is tried, 3 by
+                default.
+            strict: False gives the predecessor's answers: what is unknown is logged and taken for
+                absent, and a failed delete is logged.
+            min_copies: how many written copies make a write a success, all by default.
+            deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
+                it is given its own; None is as long as its attempts and time-outs allow.
+            breaker_failures: after how many failed calls in a row a location is left alone, where
+                there are several; 0 is never.
+            breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
+                background finds the location answering.
+            verify_content: whether a key of 64 hexadecimal digits is the SHA-256 of its content:
+                what is read or to be written is checked, and the next location asked for what a
+                location has wrong.
+            journal: a file of this machine that remembers what was begun and is not known to be
+                done, for `replay`; made if it is not there.
+
+        Raises:
+            InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
+            ValueError: another argument is out of range.
+        """
+        if not urls:
+            raise InvalidURL("a store needs the URL of at least one location")
+
+        def breaker() -> Breaker | None:
+            if breaker_failures == 0 or len(urls) == 1:
+                return None  # where there is nobody else to ask, asking again is right
+            return Breaker(breaker_failures, breaker_seconds)
+
+        self.locations: Locations = tuple(
+            Location(url, connection_attempts, breaker()) for url in urls
+        )
+        names = [location.name for location in self.locations if location.name]
+        if len(names) != len(set(names)):
+            raise InvalidURL(f"two locations have the same name: {', '.join(sorted(names))}")
+        if min_copies is not None and not 1 <= min_copies <= len(self.locations):
+            raise ValueError(f"min_copies is a number from 1 to {len(self.locations)}, or None")
+        end_in(deadline_seconds)
+        self.deadline_seconds = deadline_seconds
+        self.strict = strict
+        self.journal = None if journal is None else _open_journal(journal)
+        self.arguments: dict[str, Any] = {
+            "connection_attempts": connection_attempts,
+            "strict": strict,
+            "min_copies": min_copies,
+            "deadline_seconds": deadline_seconds,
+            "breaker_failures": breaker_failures,
+            "breaker_seconds": breaker_seconds,
+            "verify_content": verify_content,
+            "journal": self.journal and self.journal.path,
+        }
+        """Those that make another store like this one."""
+        self.min_copies = min_copies
+        self.verify_content = verify_content
+
+    @property
+    def transports(self) -> Locations:
+        """The locations, under the predecessor's name for them."""
+        return self.locations
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Setup):
+            return NotImplemented
+        return self._urls == other._urls
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(str, self._urls)))
+
+    @property
+    def _urls(self) -> list[object]:
+        return [location.url for location in self.locations]
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{location}{' (read-only)' if location.read_only else ''}"
+            for location in self.locations
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def delete_batch_chunk_size(self) -> int:
+        """Return how many keys one request deletes at every location."""
+        return min(location.delete_batch_chunk_size() for location in self.locations)
+
+    def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
+        if at_once is not None and at_once < 1:
+            raise ValueError("at_once is a whole number from 1, or None for the default")
+        return Bulk(at_once or max(each.fs.at_once for each in locations), callback)
+
+    def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
+        """Have what runs inside end in time: the call's own, or the store's."""
+        return until(self._end(deadline_seconds))
+
+    def _end(self, deadline_seconds: float | None) -> float | None:
+        return end_in(self.deadline_seconds if deadline_seconds is None else deadline_seconds)
+
+    def _writable(self, location: str, action: str) -> Locations:
+        return select_writable(self.locations, location, action)
+
+
+def _open_journal(path: str | os.PathLike[str]) -> Journal:
+    # Imported here: most stores have no journal, and need no SQLite.
+    from filestore_fsspec.journal.records import Journal  # noqa: PLC0415
+
+    return Journal(path)
