@@ -122,6 +122,8 @@ def test_killed_writers(server: str, writers: Writers, request: pytest.FixtureRe
         for key in keys - {"k"}:
             found, number = store.get(key), int(key.removeprefix("new-"))
             assert found == content(number, created_size(SIZES[number // STEP % len(SIZES)]))
+        store.cleanup(older_than_seconds=0)
+    assert left_behind(service.raw, root) == set()
     print(f"{server}: {KILLS} killed, {times} of them left something behind")  # noqa: T201 - the figure
 
 
