@@ -13,6 +13,7 @@ READ_BYTES = 4 * 2**20
 """What a file reads ahead at its start, where a request costs a round trip."""
 _JUMP_BYTES = 2**18
 _MAX_BYTES = 2**25
+_SEQUENTIAL_BYTES = 2**20
 _GROWTH = 8
 
 
@@ -21,8 +22,8 @@ class ReadAhead(BaseCache):  # type: ignore[misc]  # fsspec has no types
 
     fsspec's own reads the same length ahead wherever a file is read: for a kilobyte here and there
     that is megabytes each, and for a large file from end to end many requests. Here a file read
-    from its start begins with `blocksize` bytes ahead and has 8 times more with each request, up to
-    32 MiB; after a jump it begins with 256 KiB.
+    from its start begins with `blocksize` bytes ahead (32 MiB where a megabyte is read at once) and
+    has 8 times more with each request, up to 32 MiB; after a jump it begins with 256 KiB.
     """
 
     name = "filestore"
@@ -52,6 +53,8 @@ class ReadAhead(BaseCache):  # type: ignore[misc]  # fsspec has no types
         elif end <= known_end:
             return self._piece[start - self._start : end - self._start]
         known = self._piece[start - self._start :] if start < known_end else b""
+        if start == 0 and end >= _SEQUENTIAL_BYTES:
+            self._ahead = _MAX_BYTES  # who takes so much at once from the start goes on
         self._piece = b""  # two pieces at a time would double the memory
         self._piece = self.fetcher(known_end, min(end + self._ahead, self.size))
         self._start = known_end

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BUFFER_BYTES = 2**16
+_BUFFER_BYTES = 2**14  # the locations' own files read ahead
+_SEEN_BYTES = 2**16
 
 
 class ReadFile(io.BufferedReader):
@@ -181,7 +182,7 @@ class Source(io.RawIOBase):
     def _seen(self, content: bytes | memoryview) -> None:
         self._position += len(content)
         if content:
-            seen = bytes(content[-_BUFFER_BYTES:])
+            seen = bytes(content[-_SEEN_BYTES:])
             self._last = (self._position - len(seen), seen)
 
     def _go_on(self, error: OSError) -> None:

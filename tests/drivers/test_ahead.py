@@ -33,16 +33,21 @@ def test_any_reads_give_what_a_slice_gives(reads: list[tuple[int, int | None]], 
         assert ahead._fetch(start, end) == server.content[start:end]
 
 
+def read_all(size: int, length: int) -> list[tuple[float, float]]:
+    """Read a file in pieces of `length` bytes; return what was asked for, in MiB."""
+    server = Server(bytes(size))
+    ahead = ReadAhead(4 * MIB, server.fetch, size)
+    for start in range(0, size, length):
+        assert len(ahead._fetch(start, start + length)) == length
+    return [(start / MIB, end / MIB) for start, end in server.asked]
+
+
 def test_a_file_read_from_end_to_end_takes_few_requests() -> None:
-    server = Server(bytes(64 * MIB))
-    ahead = ReadAhead(4 * MIB, server.fetch, 64 * MIB)
-    for start in range(0, 64 * MIB, MIB):
-        assert len(ahead._fetch(start, start + MIB)) == MIB
-    assert [(start // MIB, end // MIB) for start, end in server.asked] == [
-        (0, 5),
-        (5, 38),
-        (38, 64),
-    ]
+    assert read_all(64 * MIB, MIB // 2) == [(0, 4.5), (4.5, 37), (37, 64)]
+
+
+def test_who_reads_a_megabyte_at_a_time_takes_the_fewest() -> None:
+    assert read_all(32 * MIB, MIB) == [(0, 32)]
 
 
 def test_a_read_here_and_there_takes_little_more_than_was_asked_for() -> None:
