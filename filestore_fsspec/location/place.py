@@ -183,12 +183,14 @@ class Place:
         return LocationUnavailable(f"{self}: cannot {what}: {error}", error)
 
     def _look(self) -> None:
+        outcome: OSError | None = ConnectionError("it could not be looked after")
         try:
             self.fs.isfile(self.fs_path("filestore-breaker"))
+            outcome = None
         except OSError as error:
-            self._note(error)
-        else:
-            self._note(None)
+            outcome = error
+        finally:
+            self._note(outcome)  # whatever was raised: half-open, nobody would look again
 
     def _failure(self, action: str, key: str, error: OSError) -> FileStoreException:
         # fsspec raises its own TimeoutError, without a word, from the driver's.

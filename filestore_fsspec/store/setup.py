@@ -74,13 +74,14 @@ class Setup:
         if not urls:
             raise InvalidURL("a store needs the URL of at least one location")
 
-        def breaker() -> Breaker | None:
-            if breaker_failures == 0 or len(urls) == 1:
-                return None  # where there is nobody else to ask, asking again is right
-            return Breaker(breaker_failures, breaker_seconds)
-
+        breakers = [
+            Breaker(breaker_failures, breaker_seconds) if breaker_failures else None for _ in urls
+        ]
+        if len(urls) == 1:
+            breakers = [None]  # where there is nobody else to ask, asking again is right
         self.locations: Locations = tuple(
-            Location(url, connection_attempts, breaker()) for url in urls
+            Location(url, connection_attempts, breaker)
+            for url, breaker in zip(urls, breakers, strict=True)
         )
         names = [location.name for location in self.locations if location.name]
         if len(names) != len(set(names)):
@@ -91,19 +92,22 @@ class Setup:
         self.deadline_seconds = deadline_seconds
         self.strict = strict
         self.journal = None if journal is None else _open_journal(journal)
-        self.arguments: dict[str, Any] = {
-            "connection_attempts": connection_attempts,
-            "strict": strict,
-            "min_copies": min_copies,
-            "deadline_seconds": deadline_seconds,
-            "breaker_failures": breaker_failures,
-            "breaker_seconds": breaker_seconds,
-            "verify_content": verify_content,
-            "journal": self.journal and self.journal.path,
-        }
-        """Those that make another store like this one."""
         self.min_copies = min_copies
         self.verify_content = verify_content
+        self._breaker = {"breaker_failures": breaker_failures, "breaker_seconds": breaker_seconds}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those that make another store like this one."""
+        return {
+            "connection_attempts": self.locations[0].attempts,
+            "strict": self.strict,
+            "min_copies": self.min_copies,
+            "deadline_seconds": self.deadline_seconds,
+            "verify_content": self.verify_content,
+            "journal": self.journal and self.journal.path,
+            **self._breaker,
+        }
 
     @property
     def transports(self) -> Locations:

@@ -321,6 +321,27 @@ def test_nobody_waits_for_the_look(pair: tuple[FileStore, Broken]) -> None:
     wait_until(lambda: store.locations[0].breaker_state == "closed", "its return")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_look_that_ends_unexpectedly_is_not_the_last(
+    pair: tuple[FileStore, Broken], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, driver = pair
+    store.put("k", b"x")
+    driver.errors = [TimeoutError("silent")]
+    store.get("k")
+
+    def break_down(_path: str) -> bool:
+        driver.calls += 1
+        raise RuntimeError("unexpected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "isfile", break_down)
+        calls = driver.calls
+        wait_until(lambda: store.get("k") == b"x" and driver.calls > calls, "a look")
+    near = store.locations[0]
+    wait_until(lambda: store.get("k") == b"x" and near.breaker_state == "closed", "its return")
+
+
 @pytest.mark.parametrize("error", [FileNotFoundError(), PermissionError(), OSError("full")])
 def test_an_answer_is_an_answer(pair: tuple[FileStore, Broken], error: OSError) -> None:
     store, driver = pair
@@ -350,7 +371,7 @@ def test_breakers_count_what_fails_in_a_row(tmp_path: Path) -> None:
     with FileStore(urls[0]) as store:
         assert store.locations[0].breaker is None
     with pytest.raises(ValueError, match="breaker_failures"):
-        FileStore(*urls, breaker_failures=-1)
+        FileStore(urls[0], breaker_failures=-1)
     with pytest.raises(ValueError, match="breaker_seconds"):
         FileStore(*urls, breaker_seconds=0)
 
