@@ -445,9 +445,12 @@ class TestConnections:
         for _ in range(2):
             child = os.fork()
             if child == 0:
-                right = not driver._pool.idle and driver.cat_file(f"/{root}/x") == b"1"
-                driver.close()
-                os._exit(0 if right else 1)
+                right = False
+                try:
+                    right = not driver._pool.idle and driver.cat_file(f"/{root}/x") == b"1"
+                    driver.close()
+                finally:
+                    os._exit(0 if right else 1)
             assert driver.cat_file(f"/{root}/x") == b"1"
             assert os.waitpid(child, 0)[1] == 0
             assert driver.cat_file(f"/{root}/x") == b"1"

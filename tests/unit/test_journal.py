@@ -499,9 +499,12 @@ def test_parent_and_child_of_a_fork_both_go_on(folders: Folders, store: FileStor
     journal.settle(journal.record_delete(one, ["before"]), {})
     child = os.fork()
     if not child:
-        for number in range(20):
-            journal.settle(journal.record_delete(one, [f"child-{number}"]), {})
-        os._exit(0)
+        try:
+            for number in range(20):
+                journal.settle(journal.record_delete(one, [f"child-{number}"]), {})
+            os._exit(0)
+        finally:
+            os._exit(1)
     for number in range(20):
         journal.settle(journal.record_delete(one, [f"parent-{number}"]), {})
         journal.close()
