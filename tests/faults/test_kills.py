@@ -21,6 +21,7 @@ import pytest
 from filestore_fsspec import FileStore
 from filestore_fsspec.keys import is_temporary
 from tests.faults.writer_script import content, created_size
+from tests.services.common import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +57,7 @@ class Writers:
         pid = next(int(line) for line in told if line.isdigit())
         time.sleep(after_seconds)  # in the middle of something, wherever that is
         os.kill(pid, signal.SIGKILL)
-        while _lives(pid):
-            time.sleep(0.001)
+        wait_until(lambda: not _lives(pid), "its end")
         ask.write("mark\n")
         ask.flush()
         return list(iter(lambda: tell.readline().strip(), "mark"))
