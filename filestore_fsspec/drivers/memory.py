@@ -18,11 +18,10 @@ from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.base import Driver
 from filestore_fsspec.drivers.failures import absent, already_there
+from filestore_fsspec.drivers.whole import Whole
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from filestore_fsspec.drivers.base import Info, Page
 
 _WRITE_MODES = {"wb": "overwrite", "xb": "create"}
@@ -185,7 +184,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
         return WrittenFile(self, path, _WRITE_MODES[mode], autocommit=autocommit)
 
 
-class WrittenFile(BytesIO):
+class WrittenFile(Whole, BytesIO):
     """What takes its name when it is closed, and goes when its `with` body raises."""
 
     def __init__(self, fs: MemoryDriver, path: str, mode: str, *, autocommit: bool) -> None:
@@ -211,22 +210,6 @@ class WrittenFile(BytesIO):
         """Drop what was written."""
         super().close()
         self._content = b""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.discard()
-
-    def __del__(self) -> None:
-        # Forgotten, not closed: nobody said that the content is complete.
-        if not self.closed:
-            self.discard()
 
 
 def _info(path: str, file: MemoryFile) -> Info:

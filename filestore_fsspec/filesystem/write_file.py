@@ -12,16 +12,18 @@ from typing import IO, TYPE_CHECKING
 
 from fsspec.compression import compr
 
+from filestore_fsspec.drivers.whole import Whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType, TracebackType
+    from types import FrameType
 
 
 _BUFFER_BYTES = 2**16
 _FRAMES = 8
 
 
-class WriteFile(io.BufferedRandom):
+class WriteFile(Whole, io.BufferedRandom):
     """A file that shows nowhere until it is closed, and never if its `with` body raised."""
 
     def __init__(
@@ -97,22 +99,6 @@ class WriteFile(io.BufferedRandom):
                 return True
             frame, near = frame.f_back, near + 1
         return False
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.discard()
-
-    def __del__(self) -> None:
-        # Forgotten, not closed: nobody said that the content is complete.
-        if not self.closed:
-            self.discard()
 
 
 class TextFile(io.TextIOWrapper):

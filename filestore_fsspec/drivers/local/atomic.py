@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.base import first_folder
 from filestore_fsspec.drivers.failures import already_there
+from filestore_fsspec.drivers.whole import Whole
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
@@ -41,7 +41,7 @@ def replacing(path: str, mode: str) -> Iterator[tuple[int, str]]:
         raise
 
 
-class AtomicFile(BufferedWriter):
+class AtomicFile(Whole, BufferedWriter):
     """A new file that takes its name when it is closed, and goes when its `with` body raises."""
 
     def __init__(self, fd: int, temporary: str, path: str, mode: str, *, autocommit: bool) -> None:
@@ -76,17 +76,6 @@ class AtomicFile(BufferedWriter):
         """Drop what was written."""
         self.raw.close()
         _remove(self._temporary)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.discard()
 
     def __del__(self) -> None:
         # Forgotten, not closed: nobody said that the content is complete. A fork's copy of it is
