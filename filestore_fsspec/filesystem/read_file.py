@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from fsspec import AbstractFileSystem
 
-from filestore_fsspec.bridge import blocking, run
+from filestore_fsspec.bridge import run, threaded
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -106,7 +106,7 @@ class Source(io.RawIOBase):
         async def open_at(location: Location) -> IO[bytes]:
             path = location.fs_path(self._path)
             file: IO[bytes] = await location.attempt(
-                blocking, "open", self._path, "open", path, "rb", **self._options
+                threaded, "open", self._path, "open", path, "rb", **self._options
             )
             return file
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable
 from filestore_fsspec.filesystem import FileStoreFileSystem
 from tests.services.faults import Die
@@ -401,3 +402,10 @@ def test_dask_reads_on_when_near_dies(through: Any, near: str, tmp_path: Path) -
     assert proxy.struck.is_set()
     expected = [hashlib.sha256(part.tobytes()).hexdigest() for part in np.split(numbers, 16)]
     assert found == expected
+
+
+def test_a_file_opens_where_a_deadline_is_in_force(s3_moto: Service) -> None:
+    fs = FileStoreFileSystem([s3_moto.url(secrets.token_hex(8))], deadline_seconds=30)
+    fs.pipe_file("k", b"content")
+    with until(end_in(30)), fs.open("k") as file:
+        assert file.read() == b"content"
