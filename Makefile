@@ -16,14 +16,14 @@ test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, e
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 faults: .venv/ready .services/azurite  ## every fault under every function, as a table: a quarter of an hour
-	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_FAULTS=all $(BIN)/python -m pytest -q -n 2 tests/faults/test_matrix.py $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required FILESTORE_FAULTS=all $(BIN)/python -m pytest -q -n 2 tests/faults/test_matrix.py $(ARGS)
 
 kills: .venv/ready .services/azurite  ## kill 1,000 writers in mid-write, 200 at each of five servers, and 500 between system calls
-	KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/faults/test_kills.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/faults/test_kills.py
 	KILLS=500 $(BIN)/python -m pytest -s -k system_calls tests/faults/test_journal.py
 
 soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
-	$(BIN)/python -m pytest -s tests/faults/soak.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required $(BIN)/python -m pytest -s tests/faults/soak.py
 
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose
