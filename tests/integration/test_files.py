@@ -319,7 +319,7 @@ def test_reading_goes_on_at_the_same_byte(
             parts.append(part)
             position += len(part)
             assert file.tell() == position
-        assert proxy.struck.is_set()
+        assert proxy.struck.wait(5)
         assert file.location == fs.store.locations[1]
         file.seek(8 * 1000)
         assert file.read(8) == b"0001000\n"
@@ -369,7 +369,7 @@ def test_whole_reads_fall_through(through: Any, near: str, tmp_path: Path) -> No
         fs, proxy = through(near, content, content)
         proxy.fault = Die(SIZE // 3)
         assert read(fs) == content
-        assert proxy.struck.is_set()
+        assert proxy.struck.wait(5)
 
 
 # dask 2026.8 gives pandas 3.1 an argument that a later pandas will not take.
@@ -399,7 +399,7 @@ def test_dask_reads_on_when_near_dies(through: Any, near: str, tmp_path: Path) -
             meta=pd.Series(dtype=object),
         )
         found = list(digests.compute())
-    assert proxy.struck.is_set()
+    assert proxy.struck.wait(5)
     expected = [hashlib.sha256(part.tobytes()).hexdigest() for part in np.split(numbers, 16)]
     assert found == expected
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 2**16
 _LAST_WORDS_SECONDS = 0.5
 _BEAT_SECONDS = 0.02
+_BIND_BEATS = 250
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -121,7 +122,7 @@ class FaultProxy:
         elif not self._listening:
             self._listening = True
             for port in self._targets:
-                listener = _bound(port, shared=port == self.port)
+                listener = await _bound_soon(port, shared=port == self.port)
                 listener.listen(128)
                 self._start(self._accept(listener, port), listener)
 
@@ -281,8 +282,21 @@ def _socket() -> socket.socket:
 
 def _bound(port: int, *, shared: bool) -> socket.socket:
     sock = _socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind((PROXY_HOST, port))
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((PROXY_HOST, port))
+    except OSError:
+        sock.close()
+        raise
     return sock
+
+
+async def _bound_soon(port: int, *, shared: bool) -> socket.socket:
+    """Return a bound socket; somebody's short connection may have the port for a moment."""
+    for _ in range(_BIND_BEATS):
+        with suppress(OSError):
+            return _bound(port, shared=shared)
+        await asyncio.sleep(_BEAT_SECONDS)
+    return _bound(port, shared=shared)
