@@ -75,7 +75,7 @@ class FaultProxy:
         self.accepted = 0
         """Connections, since the fault was set."""
         self._targets = {self.port: target_port, **{port: port for port in data_ports}}
-        self._listening = False
+        self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._age = 0
         self._script: Script = None
@@ -119,15 +119,18 @@ class FaultProxy:
         changed.set()
         if isinstance(script, Refuse):
             await self._stop()
-        elif not self._listening:
-            self._listening = True
+        elif not self._listeners:
             for port in self._targets:
                 listener = await _bound_soon(port, shared=port == self.port)
                 listener.listen(128)
-                self._start(self._accept(listener, port), listener)
+                self._listeners.append(listener)
+                self._loop.add_reader(listener, self._accept, listener, port)
 
     async def _stop(self) -> None:
-        self._listening = False
+        while self._listeners:
+            listener = self._listeners.pop()
+            self._loop.remove_reader(listener)
+            listener.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -144,12 +147,16 @@ class FaultProxy:
         # Not by the coroutine itself: one that is cancelled at once does not run at all.
         task.add_done_callback(lambda _task: sock.close())
 
-    async def _accept(self, listener: socket.socket, port: int) -> None:
-        while True:
-            client, _ = await self._loop.sock_accept(listener)
-            connection = Connection(self.accepted, port != self.port)
-            self.accepted += 1
-            self._start(self._serve(connection, client, self._targets[port]), client)
+    def _accept(self, listener: socket.socket, port: int) -> None:
+        # Not loop.sock_accept: a task that is cancelled in that moment loses the connection.
+        try:
+            client, _ = listener.accept()
+        except BlockingIOError:
+            return  # who came has gone again
+        client.setblocking(False)
+        connection = Connection(self.accepted, port != self.port)
+        self.accepted += 1
+        self._start(self._serve(connection, client, self._targets[port]), client)
 
     async def _serve(self, connection: Connection, client: socket.socket, target_port: int) -> None:
         orderly = False
