@@ -175,6 +175,8 @@ class Driver:
 class AsyncDriver(Driver):
     """The same for filesystems written as coroutines."""
 
+    at_once = 32
+
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
         raise NotImplementedError
 

@@ -69,6 +69,12 @@ def behind(service: Service, path: str) -> Path:
     return service.raw.folder / path.removeprefix(f"/{service.base}")
 
 
+def ssh_of(fs: SFTPDriver) -> Any:
+    """The connection that it has made, for asyncssh's own counts."""
+    assert fs.connection._link is not None
+    return fs.connection._link.ssh
+
+
 def leftovers(service: Service, root: str) -> list[str]:
     return [str(path) for path in behind(service, root).rglob("*") if is_temporary(str(path))]
 
@@ -183,6 +189,17 @@ def test_create_leaves_alone_what_is_there(fs: SFTPDriver, root: str, service: S
     fs.pipe_file(f"{root}/a/f", b"third")
     assert fs.cat_file(f"{root}/a/f") == b"third"
     assert not leftovers(service, root)
+
+
+def test_what_is_large_is_not_sent_to_a_name_that_is_taken(fs: SFTPDriver, root: str) -> None:
+    content = bytes(2**20)
+    fs.pipe_file(f"{root}/f", b"first")
+    before = ssh_of(fs)._rekey_bytes_sent
+    with pytest.raises(FileExistsError):
+        fs.pipe_file(f"{root}/f", content, mode="create")
+    assert ssh_of(fs)._rekey_bytes_sent - before < 10_000
+    fs.pipe_file(f"{root}/g", content, mode="create")
+    assert fs.cat_file(f"{root}/g") == content
 
 
 def test_one_of_many_creators_wins(fs: SFTPDriver, root: str, service: Service) -> None:
@@ -546,6 +563,13 @@ def test_a_restart_is_survived(service: Service, root: str) -> None:
     fs.close()
     assert fs.cat_file(f"{root}/f") == b"x"
     fs.close()
+
+
+def test_a_request_is_a_packet(fs: SFTPDriver, root: str) -> None:
+    fs.pipe_file(f"{root}/f", b"x")
+    before = ssh_of(fs)._send_seq
+    assert fs.isfile(f"{root}/f")
+    assert ssh_of(fs)._send_seq == before + 1
 
 
 def test_many_threads_share_one_connection(service: Service, root: str) -> None:

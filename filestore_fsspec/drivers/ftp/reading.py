@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.base import Info, Page
     from filestore_fsspec.drivers.ftp.client import Client
 
-_SPOOL_BYTES = 8 * 1024 * 1024
-_CHEAP_BYTES = 1024 * 1024
-"""Up to here writing beside costs less than asking first whether the name is taken."""
-
 
 class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries no types
     """An FTP server, read only.

@@ -26,7 +26,7 @@ from filestore_fsspec.drivers.sftp.folders import SFTPFolders
 from filestore_fsspec.drivers.sftp.listing import info_of
 from filestore_fsspec.drivers.sftp.login import Login
 from filestore_fsspec.drivers.sftp.transfer import CHUNK_BYTES, head, read, read_blocks, reading
-from filestore_fsspec.drivers.sftp.write import exists, make_folders, take_name, write
+from filestore_fsspec.drivers.sftp.write import CHEAP_BYTES, exists, make_folders, take_name, write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,6 +44,7 @@ class SFTPDriver(SFTPFolders):
     protocol = "sftp"
     cachable = False
     folders_refuse_late = True
+    at_once = 64  # on one connection: they take turns, and none waits for another's trip
 
     def __init__(
         self,
@@ -152,7 +153,7 @@ class SFTPDriver(SFTPFolders):
             yield memoryview(value).cast("B")
 
         async with self.connection.use(path) as link:
-            await write(link, path, chunks(), mode)
+            await write(link, path, chunks(), mode, ask_first=len(value) > CHEAP_BYTES)
 
     async def _put_file(
         self,
@@ -164,7 +165,8 @@ class SFTPDriver(SFTPFolders):
     ) -> None:
         path = self._strip_protocol(rpath)
         with open(lpath, "rb", buffering=0) as source:  # noqa: ASYNC230, PTH123 - a file's open is quick
-            callback.set_size(os.fstat(source.fileno()).st_size)
+            size = os.fstat(source.fileno()).st_size
+            callback.set_size(size)
 
             async def chunks() -> AsyncIterator[bytes]:
                 while chunk := await asyncio.to_thread(source.read, CHUNK_BYTES):
@@ -172,7 +174,7 @@ class SFTPDriver(SFTPFolders):
                     callback.relative_update(len(chunk))
 
             async with self.connection.use(path) as link:
-                await write(link, path, chunks(), mode)
+                await write(link, path, chunks(), mode, ask_first=size > CHEAP_BYTES)
 
     async def _cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         # sshfs runs `cp` in a shell, which a server for files alone refuses.
@@ -185,7 +187,7 @@ class SFTPDriver(SFTPFolders):
                     yield chunk
                     offset += len(chunk)
 
-            await write(link, path, chunks(), "overwrite")
+            await write(link, path, chunks(), "overwrite", ask_first=False)
 
     async def _mv(self, path1: str, path2: str, **kwargs: Any) -> None:
         source, path = self._strip_protocol(path1), self._strip_protocol(path2)

@@ -17,7 +17,7 @@ from filestore_fsspec.drivers.sftp.transfer import (
     read,
     write_blocks,
 )
-from filestore_fsspec.drivers.sftp.write import drop, open_new, take_name
+from filestore_fsspec.drivers.sftp.write import drop, open_if_free, open_new, take_name
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class SFTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no
     async def _open_write(self, fs: SFTPDriver, path: str) -> None:
         async with fs.connection.use(path) as link:
             self._link = link
-            self._file = await open_new(link, self._temporary, path, self._create)
+            opening = open_if_free if self._create == "create" else open_new
+            self._file = await opening(link, self._temporary, path)
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         return sync(self.fs.loop, self._read, start, end)  # type: ignore[no-any-return]

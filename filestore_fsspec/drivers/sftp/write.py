@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.sftp.transfer import Chunks
 
 
-async def write(link: Link, path: str, chunks: Chunks, mode: str) -> None:
-    """Write a file beside `path`, which takes its name when it is complete, or goes."""
+CHEAP_BYTES = 64 * 2**10
+"""Up to here writing beside costs less than asking first whether the name is taken."""
+
+
+async def write(link: Link, path: str, chunks: Chunks, mode: str, *, ask_first: bool) -> None:
+    """Write a file beside `path`, which takes its name when it is complete, or goes.
+
+    With `ask_first` and `mode` `create`, nothing is sent if the name is taken.
+    """
     temporary = temporary_path(path)
-    file = await open_new(link, temporary, path, mode)
+    opening = open_if_free if ask_first and mode == "create" else open_new
+    file = await opening(link, temporary, path)
     try:
         await write_blocks(link, file, chunks, close=True)
         await take_name(link, temporary, path, mode)
@@ -32,16 +40,13 @@ async def write(link: Link, path: str, chunks: Chunks, mode: str) -> None:
         raise
 
 
-async def open_new(link: Link, temporary: str, path: str, mode: str) -> asyncssh.SFTPClientFile:
-    """Open `temporary` for writing; folders that are missing are made.
+async def open_if_free(link: Link, temporary: str, path: str) -> asyncssh.SFTPClientFile:
+    """Open `temporary` for writing, if nothing has the name `path`.
 
     Raises:
-        FileExistsError: `mode` is `create`, and `path` is there already.
+        FileExistsError: something has; whoever comes second need not send the content to learn it.
     """
-    if mode != "create":
-        return await _open_new(link, temporary)
-    # Asked in the same trip: whoever comes second need not send the content to learn it.
-    file, taken = await asyncio.gather(_open_new(link, temporary), _taken(link, path))
+    file, taken = await asyncio.gather(open_new(link, temporary, path), _taken(link, path))
     if taken is not None:
         await drop(link, file, temporary)
         raise taken
@@ -59,14 +64,15 @@ async def _taken(link: Link, path: str) -> OSError | None:
     return already_there(path)
 
 
-async def _open_new(link: Link, temporary: str) -> asyncssh.SFTPClientFile:
+async def open_new(link: Link, temporary: str, path: str) -> asyncssh.SFTPClientFile:
+    """Open `temporary` for writing; folders that `path` needs and that are missing are made."""
     try:
         return await link.sftp.open(temporary, "xb", block_size=0)
     except asyncio.CancelledError:
         link.later(link.sftp.remove(temporary))  # the server opens it all the same
         raise
     except GONE:
-        await make_folders(link, posixpath.dirname(temporary))
+        await make_folders(link, posixpath.dirname(path))
     return await link.sftp.open(temporary, "xb", block_size=0)
 
 
