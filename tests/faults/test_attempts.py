@@ -48,3 +48,16 @@ def test_a_driver_sends_once(server: str, engine: str, request: pytest.FixtureRe
                     with pytest.raises(LocationUnavailable):
                         function(store)
                     assert proxy.accepted == attempts, name
+
+
+@pytest.mark.parametrize("server", ["s3_rclone", "azure_http"])
+def test_calls_share_a_connection(server: str, request: pytest.FixtureRequest) -> None:
+    service: Service = request.getfixturevalue(server)
+    with FaultProxy(service.port) as proxy:
+        with FileStore(behind(service, proxy).url(f"shared-{secrets.token_hex(4)}")) as store:
+            for key in ("a", "b", "c"):
+                assert store.exists(key) == []
+                assert store.put(key, b"x") == store.put(key, b"y", force=True)
+                assert store.put(key, b"z") == []
+                assert store.get(key) == b"y"
+        assert proxy.accepted == 1

@@ -16,7 +16,7 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from filestore_fsspec.drivers.wire import sending_once
+from filestore_fsspec.drivers.wire import mended
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -48,7 +48,7 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
                 cookie_jar=DummyCookieJar(),
                 auto_decompress=False,
             )
-            self.session = sending_once(session)
+            self.session = mended(session)
         await super().open()
 
 
