@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,35 +21,36 @@ IN_MEMORY_BYTES = 4 * 2**20
 _CHUNK_BYTES = 2**20
 
 
-@contextmanager
-def spooled(content: Content) -> Iterator[bytes | str]:
+def spooled(content: Content) -> AbstractContextManager[bytes | str]:
     """Give `content` as bytes, or as the path of a temporary file that is removed afterwards.
 
     Raises:
         TypeError: it is neither text, bytes nor a binary file object.
     """
     if isinstance(content, str):
-        yield content.encode()
-    elif isinstance(content, bytes | bytearray | memoryview):
-        yield bytes(content)
-    elif hasattr(content, "read"):
-        head = _read(content, IN_MEMORY_BYTES)
-        if len(head) < IN_MEMORY_BYTES:
-            yield head
-            return
-        handle, path = tempfile.mkstemp(prefix="filestore-")
-        try:
-            with open(handle, "wb") as spool:  # noqa: PTH123 - a descriptor
-                while head:
-                    spool.write(head)
-                    head = _read(content, _CHUNK_BYTES)
-            yield path
-        finally:
-            os.unlink(path)  # noqa: PTH108 - mkstemp gives text
-    else:
-        raise TypeError(
-            f"content is text, bytes or a binary file object, not {type(content).__name__}"
-        )
+        return nullcontext(content.encode())
+    if isinstance(content, bytes | bytearray | memoryview):
+        return nullcontext(bytes(content))
+    if hasattr(content, "read"):
+        return _spooled(content)
+    raise TypeError(f"content is text, bytes or a binary file object, not {type(content).__name__}")
+
+
+@contextmanager
+def _spooled(content: IO[bytes]) -> Iterator[bytes | str]:
+    head = _read(content, IN_MEMORY_BYTES)
+    if len(head) < IN_MEMORY_BYTES:
+        yield head
+        return
+    handle, path = tempfile.mkstemp(prefix="filestore-")
+    try:
+        with open(handle, "wb") as spool:  # noqa: PTH123 - a descriptor
+            while head:
+                spool.write(head)
+                head = _read(content, _CHUNK_BYTES)
+        yield path
+    finally:
+        os.unlink(path)  # noqa: PTH108 - mkstemp gives text
 
 
 def _read(source: IO[bytes], size: int) -> bytes:

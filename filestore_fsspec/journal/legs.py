@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.bulk import NotDeleted
@@ -24,7 +24,7 @@ class Legs:
 
     def __init__(self, caller: Caller, recorded: Recorded | None) -> None:
         self._caller = caller
-        self._recorded = recorded
+        self.recorded = recorded
         self._to_clear = set(recorded.deleted) if recorded else set()
         self.outcomes: dict[tuple[Location, str], Outcome] = {}
 
@@ -35,7 +35,7 @@ class Legs:
 
         Of an act that does not end the action only the failure is noted.
         """
-        recorded = self._recorded
+        recorded = self.recorded
         if recorded is None:
             return act
 
@@ -66,15 +66,14 @@ class Legs:
 
     def nothing_shown(self) -> None:
         """Note that nothing has changed anywhere, whatever was noted before."""
-        if self._recorded is not None:
-            self.outcomes = dict.fromkeys(self._recorded.seqs, False)
+        if self.recorded is not None:
+            self.outcomes = dict.fromkeys(self.recorded.seqs, False)
 
     def _note(self, location: Location, outcomes: dict[str, Any]) -> None:
         self.outcomes.update({(location, key): each for key, each in outcomes.items()})
 
 
-@asynccontextmanager
-async def put_legs(
+def put_legs(
     journal: Journal | None,
     caller: Caller,
     locations: Locations,
@@ -82,45 +81,41 @@ async def put_legs(
     source: bytes | str,
     *,
     overwrite: bool,
-) -> AsyncIterator[Legs]:
+) -> AbstractAsyncContextManager[Legs]:
     """Record a put of `source`, bytes or a local file's path, for the time of the body and beyond.
 
     Raises:
         FileStoreException: it cannot be recorded; nothing has gone out.
     """
-    recorded = None
-    if journal is not None:
-        recorded = await caller.call(
-            journal, "record_put", locations, key, source, overwrite=overwrite
-        )
-    async with _settled(journal, caller, recorded) as legs:
-        yield legs
+    if journal is None:
+        return nullcontext(Legs(caller, None))
+    return _recorded(journal, caller, "record_put", locations, key, source, overwrite=overwrite)
 
 
-@asynccontextmanager
-async def delete_legs(
+def delete_legs(
     journal: Journal | None, caller: Caller, locations: Locations, keys: Sequence[str]
-) -> AsyncIterator[Legs]:
+) -> AbstractAsyncContextManager[Legs]:
     """Record a delete of `keys`; otherwise like `put_legs`."""
-    recorded = None
-    if journal is not None:
-        recorded = await caller.call(journal, "record_delete", locations, keys)
-    async with _settled(journal, caller, recorded) as legs:
-        yield legs
+    if journal is None:
+        return nullcontext(Legs(caller, None))
+    return _recorded(journal, caller, "record_delete", locations, keys)
 
 
 @asynccontextmanager
-async def _settled(
-    journal: Journal | None, caller: Caller, recorded: Recorded | None
+async def _recorded(
+    journal: Journal,
+    caller: Caller,
+    method: str,
+    *args: Any,  # noqa: ANN401 - the journal's
+    **kwargs: Any,  # noqa: ANN401
 ) -> AsyncIterator[Legs]:
-    legs = Legs(caller, recorded)
+    legs = Legs(caller, await caller.call(journal, method, *args, **kwargs))
     try:
         yield legs
     finally:
-        if journal is not None:
-            try:
-                with without_end():
-                    await caller.call(journal, "settle", recorded, legs.outcomes)
-            except FileStoreException as error:
-                # What is done stays recorded, and a replay finds it done.
-                log.warning("%s", error)
+        try:
+            with without_end():
+                await caller.call(journal, "settle", legs.recorded, legs.outcomes)
+        except FileStoreException as error:
+            # What is done stays recorded, and a replay finds it done.
+            log.warning("%s", error)
