@@ -169,6 +169,10 @@ class SFTPDriver(SFTPFolders):
             callback.set_size(size)
 
             async def chunks() -> AsyncIterator[bytes]:
+                if 0 < size <= CHEAP_BYTES:  # of a pipe it is 0
+                    yield source.read()  # a thread would cost more than it saves
+                    callback.relative_update(size)
+                    return
                 while chunk := await asyncio.to_thread(source.read, CHUNK_BYTES):
                     yield chunk
                     callback.relative_update(len(chunk))
