@@ -40,13 +40,18 @@ class _Response(ClientResponse):
             super()._response_eof()
 
 
-def mended(session: ClientSession) -> ClientSession:
-    """Return an aiohttp session that sends each request once, and keeps connections after HEAD.
+def sending_once(session: ClientSession) -> ClientSession:
+    """Return an aiohttp session that does not repeat a request whose connection broke.
 
     It would repeat PUT and DELETE, which the server may have carried out already: a create would
     then find its own object and report it as somebody else's. aiohttp 3.14 has no public switch.
     """
     session._retry_connection = False  # noqa: SLF001 - see above
+    return session
+
+
+def lasting(session: ClientSession) -> ClientSession:
+    """Return an aiohttp session whose connections outlive HEAD: for servers that know HTTP well."""
     session._response_class = _Response  # noqa: SLF001 - not every session is made by us
     return session
 

@@ -223,13 +223,6 @@ def test_a_body_that_ends_early_is_no_content(
     assert not (tmp_path / "x").exists()
 
 
-def test_a_server_that_ends_its_connections_is_believed(
-    http_faults: Faults, fs: HTTPDriver
-) -> None:
-    url = http_faults.url("unsized/x")
-    assert [fs.exists(url) for _ in range(50)] == [True] * 50
-
-
 def test_compressed_content_is_handed_on_as_stored(http_faults: Faults, fs: HTTPDriver) -> None:
     http_faults.content = b"\x1f\x8b not really gzip"
     assert fs.cat_file(http_faults.url("gzip/x.gz")) == http_faults.content

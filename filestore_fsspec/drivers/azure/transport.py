@@ -16,7 +16,7 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from filestore_fsspec.drivers.wire import mended
+from filestore_fsspec.drivers.wire import lasting, sending_once
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -48,7 +48,7 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
                 cookie_jar=DummyCookieJar(),
                 auto_decompress=False,
             )
-            self.session = mended(session)
+            self.session = lasting(sending_once(session))
         await super().open()
 
 

@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from filestore_fsspec.drivers.failures import Untrusted, absent, passing
-from filestore_fsspec.drivers.wire import mended
+from filestore_fsspec.drivers.wire import sending_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -128,7 +128,7 @@ class Web:
                 auto_decompress=False,
                 read_bufsize=1 << 20,
             )
-            self._session = mended(session)
+            self._session = sending_once(session)
             self._loop = loop
             self._finalizer = weakref.finalize(self, _forget, os.getpid(), loop, self._session)
         return self._session

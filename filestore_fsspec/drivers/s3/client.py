@@ -14,7 +14,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
-from filestore_fsspec.drivers.wire import mended, paced
+from filestore_fsspec.drivers.wire import lasting, paced, sending_once
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -49,7 +49,7 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
     """
 
     async def _get_session(self, proxy_url: str | None) -> _Straight:
-        return _Straight(mended(await super()._get_session(proxy_url)))
+        return _Straight(lasting(sending_once(await super()._get_session(proxy_url))))
 
     async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
         answer = await self._send(request)
