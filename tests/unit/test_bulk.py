@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.callbacks import DEFAULT_CALLBACK
 
+from filestore_fsspec import FileStore
 from filestore_fsspec.bridge import wait
 from filestore_fsspec.bulk import for_each, in_order
 
@@ -78,3 +80,19 @@ def test_a_failure_ends_the_rest(run_all: Any) -> None:
         wait(run_all(work, range(1000), 5))
     assert work.now == 0
     assert work.ended < 50
+
+
+@pytest.mark.parametrize(
+    ("urls", "at_once"),
+    [
+        (["file:///srv"], 16),
+        (["file:///srv", "ftp://h/x"], 16),
+        (["file:///srv", "s3://h/x?s3_bucket=files"], 32),
+        (["https://h/x", "azure://h/c/x?account=a"], 32),
+        (["s3://h/x?s3_bucket=files", "sftp://h/x"], 64),
+    ],
+)
+def test_how_many_are_under_way(urls: list[str], at_once: int) -> None:
+    with FileStore(*urls) as store:
+        assert store._bulk(store.locations, None, DEFAULT_CALLBACK).at_once == at_once
+        assert store._bulk(store.locations, 3, DEFAULT_CALLBACK).at_once == 3
