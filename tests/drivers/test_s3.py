@@ -627,3 +627,34 @@ def test_a_forked_child_does_no_harm(s3_rclone: Service, folder: str) -> None:
     path = f"{service.options['s3_bucket']}/{folder}"
     command = [sys.executable, "-W", "ignore", "-c", _FORKS, url]
     subprocess.run([*command, service.username, service.password, path], check=True, timeout=30)
+
+
+def test_answers_are_those_of_botocore(
+    service: Service, driver: S3Driver, root: str, folder: str
+) -> None:
+    theirs = client(service.port)
+    driver.pipe_file(f"{root}/there", b"0123456789")
+    bucket = service.options["s3_bucket"]
+    theirs.put_object(
+        Bucket=bucket,
+        Key=f"{folder}/rich",
+        Body=b"0123456789",
+        ContentType="text/x-test",
+        CacheControl="no-store",
+        Metadata={"one": "1", "two": "2"},
+    )
+    for method, arguments in (
+        ("head_object", {"Key": f"{folder}/rich"}),
+        ("head_object", {"Key": f"{folder}/there"}),
+        ("get_object", {"Key": f"{folder}/rich", "Range": "bytes=2-4"}),
+        ("list_objects_v2", {"Prefix": folder}),
+    ):
+        ours = driver.call_s3(method, Bucket=bucket, **arguments)
+        expected = getattr(theirs, method)(Bucket=bucket, **arguments)
+        for answer in (ours, expected):
+            answer.pop("ResponseMetadata")
+            answer.pop("Body", None)
+            # rclone sends One and Two, of which aiobotocore makes one and two.
+            metadata = answer.pop("Metadata", {})
+            answer["metadata"] = {name.lower(): text for name, text in metadata.items()}
+        assert ours == expected

@@ -14,6 +14,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
+from filestore_fsspec.drivers.s3.shortcuts import ParserFactory
 from filestore_fsspec.drivers.wire import lasting, paced, sending_once
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def client_context(
 ) -> AbstractAsyncContextManager[Any]:
     """Return the context whose entry is a client; `timeouts` are connect and read, in seconds."""
     session = AioSession()
-    session.get_component("response_parser_factory").set_parser_defaults(
-        timestamp_parser=_timestamp
-    )
+    parsers = ParserFactory()
+    parsers.set_parser_defaults(timestamp_parser=_timestamp)
+    session.register_component("response_parser_factory", parsers)
     # Bodies stay bytes, and are sent at once: `Expect: 100-continue` costs a round trip a put.
     session.unregister("before-call.s3", add_expect_header)
     for operation in ("PutObject", "UploadPart"):
