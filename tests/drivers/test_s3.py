@@ -658,3 +658,20 @@ def test_answers_are_those_of_botocore(
             metadata = answer.pop("Metadata", {})
             answer["metadata"] = {name.lower(): text for name, text in metadata.items()}
         assert ours == expected
+
+
+def test_a_role_is_assumed(
+    s3_moto: Service, moto_root: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nrole_arn = arn:aws:iam::123456789012:role/files\nsource_profile = base\n"
+        "[profile base]\naws_access_key_id = base\naws_secret_access_key = base\n"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{HOST}:{s3_moto.port}")
+    with closing(driver_of(s3_moto, key=None, secret=None)) as driver:
+        assert driver.cat_file(f"{moto_root}/there") == b"0123456789"
+        assert driver.s3._request_signer._credentials.method == "assume-role"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiobotocore.config import AioConfig
@@ -70,13 +68,6 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
             return await super().send(request)
 
 
-def _timestamp(text: str) -> datetime:
-    """Parse the two forms that S3 uses; botocore's own parser tries every form there is."""
-    if text[:1].isdigit():
-        return datetime.fromisoformat(text)
-    return parsedate_to_datetime(text)
-
-
 def _config(endpoint_url: str | None, connect_timeout: float, read_timeout: float) -> AioConfig:
     s3: dict[str, Any] = {}
     if endpoint_url is not None:
@@ -108,9 +99,7 @@ def client_context(
 ) -> AbstractAsyncContextManager[Any]:
     """Return the context whose entry is a client; `timeouts` are connect and read, in seconds."""
     session = AioSession()
-    parsers = ParserFactory()
-    parsers.set_parser_defaults(timestamp_parser=_timestamp)
-    session.register_component("response_parser_factory", parsers)
+    session.register_component("response_parser_factory", ParserFactory())
     # Bodies stay bytes, and are sent at once: `Expect: 100-continue` costs a round trip a put.
     session.unregister("before-call.s3", add_expect_header)
     for operation in ("PutObject", "UploadPart"):

@@ -6,6 +6,8 @@ A get of 10 KiB made 3,520 calls of Python functions below `get_object`; with th
 # ruff: noqa: ANN401 - botocore has no types
 from __future__ import annotations
 
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from aiobotocore.parsers import AioResponseParserFactory, AioRestXMLParser
@@ -39,13 +41,21 @@ def _names(shape_name: str, member_shapes: Any) -> dict[str, list[str]]:
     return names
 
 
+def _timestamp(text: str) -> datetime:
+    """Parse the two forms that S3 uses; botocore's own parser tries every form there is."""
+    if text[:1].isdigit():
+        return datetime.fromisoformat(text)
+    return parsedate_to_datetime(text)
+
+
 class ParserFactory(AioResponseParserFactory):  # type: ignore[misc]
-    """Makes the parsers of a session."""
+    """Makes the parsers of a session's clients: S3's, and those that ask for credentials."""
 
     def create_parser(self, protocol_name: str) -> Any:
-        """Return a parser of answers; S3 has the one protocol."""
-        del protocol_name
-        return _Parser(**self._defaults)
+        """Return a parser of the answers that a protocol gives."""
+        if protocol_name == "rest-xml":
+            return _Parser(timestamp_parser=_timestamp)
+        return super().create_parser(protocol_name)
 
 
 def take_shortcuts(client: Any, *, own_server: bool) -> None:
