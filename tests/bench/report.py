@@ -33,7 +33,8 @@ and the most; memory is the peak above what the imports took (unknown of program
 The predecessor is `assemblyline.filestore`; `fast` is `engine=obstore`; fsspec's own filesystems,
 s3fs, adlfs and sshfs are measured as they come, obstore and OpenDAL with 64 calls at once in
 batches. `far` rows have a line with 5 ms each way. The file stores' puts refuse to overwrite, and
-show nothing half-written; those of the others may not.
+show nothing half-written; those of the others may not. What holds the rows that are below their aim
+stands in [limits.md](limits.md).
 
 ![How many times as fast as the predecessor](benchmarks.png)
 """
