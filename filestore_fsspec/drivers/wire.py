@@ -28,7 +28,7 @@ class _Response(ClientResponse):
     async def start(self, connection: Connection) -> Self:
         await super().start(connection)
         if self.method == "HEAD":
-            lasts = self.headers.get("Connection", "").lower() != "close"
+            lasts = "close" not in self.headers.get("Connection", "").lower()
             if lasts and self.version == HttpVersion11 and connection.protocol is not None:
                 connection.protocol._should_close = False  # noqa: SLF001 - it has no other switch
             super()._response_eof()
