@@ -162,8 +162,9 @@ class Objects(Place):
     async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[Info]]:
         """Yield what is stored under keys that start with `prefix`, some at a time, in any order.
 
-        An info's `name` is the key. What others stored under names that are no keys is passed over:
-        `../x` would lead a recursive download out of its folder.
+        An info's `name` is the key, which no other has. What others stored under names that are no
+        keys is passed over: `../x` would lead a recursive download out of its folder. So is what
+        lies where no key leads: a read of that name would look elsewhere.
 
         Raises:
             TransportException: the listing could not be finished.
@@ -179,8 +180,10 @@ class Objects(Place):
                 named = [{**info, "name": self.key(info["name"])} for info in infos]
                 yield [
                     info
-                    for info in named
-                    if info["name"].startswith(prefix) and is_key(info["name"])
+                    for info, found in zip(named, infos, strict=True)
+                    if info["name"].startswith(prefix)
+                    and is_key(info["name"])
+                    and self.fs_path(info["name"]) == found["name"]
                 ]
                 more = token is not None
 

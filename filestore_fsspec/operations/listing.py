@@ -36,7 +36,8 @@ async def list_merged(
             async for page in location.pages(caller, prefix):
                 counted = page if shown is None else shown(location, page)
                 fresh = [info for info in counted if info["name"] not in seen]
-                seen.update(info["name"] for info in fresh)
+                if location is not locations[-1]:  # after which nobody asks
+                    seen.update(info["name"] for info in fresh)
                 yield fresh
         except TransportException as error:
             if strict:

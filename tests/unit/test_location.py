@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import Any
+import tracemalloc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from filestore_fsspec import (
     TransportException,
 )
 from filestore_fsspec.drivers.failures import Untrusted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Driver:
@@ -105,3 +109,30 @@ def test_settings_out_of_range_are_refused() -> None:
         FileStore()
     with pytest.raises(InvalidURL, match="same name: x, x"):
         FileStore("file:///a?name=x", "file:///b?name=x")
+
+
+def test_what_lies_where_no_key_leads_is_not_listed(tmp_path: Path) -> None:
+    key = "a" * 64
+    (tmp_path / key).write_bytes(b"another's")
+    with FileStore(f"file://{tmp_path}") as store:
+        assert (store.exists(key), list(store.list()), list(store.list(key[:9]))) == ([], [], [])
+        store.put(key, b"ours")
+        assert list(store.list()) == list(store.list(key[:9])) == [key]
+
+
+def test_listing_one_location_remembers_nothing(tmp_path: Path) -> None:
+    for number in range(40):
+        folder = tmp_path / f"{number:02}"
+        folder.mkdir()
+        for name in range(100):
+            (folder / f"{name:0200}").touch()
+    with FileStore(f"file://{tmp_path}") as store:
+        keys = store.list()
+        next(keys)
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in keys) == 40 * 100 - 1
+            held = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert held < 40 * 100 * 200 / 2
