@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an FTP server's data ports have one proxy at a time
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(request)
     yield made

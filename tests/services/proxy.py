@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 2**16
 _LAST_WORDS_SECONDS = 0.5
 _BEAT_SECONDS = 0.02
-_BIND_BEATS = 250
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -121,7 +120,7 @@ class FaultProxy:
             await self._stop()
         elif not self._listeners:
             for port in self._targets:
-                listener = await _bound_soon(port, shared=port == self.port)
+                listener = _bound(port, shared=port == self.port)
                 listener.listen(128)
                 self._listeners.append(listener)
                 self._loop.add_reader(listener, self._accept, listener, port)
@@ -298,12 +297,3 @@ def _bound(port: int, *, shared: bool) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-async def _bound_soon(port: int, *, shared: bool) -> socket.socket:
-    """Return a bound socket; somebody's short connection may have the port for a moment."""
-    for _ in range(_BIND_BEATS):
-        with suppress(OSError):
-            return _bound(port, shared=shared)
-        await asyncio.sleep(_BEAT_SECONDS)
-    return _bound(port, shared=shared)
