@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from asyncssh.encryption import get_default_encryption_algs
 
 from filestore_fsspec.drivers.sftp.driver import SFTPDriver
 from filestore_fsspec.keys import is_temporary
@@ -570,6 +571,8 @@ def test_a_request_is_a_packet(fs: SFTPDriver, root: str) -> None:
     before = ssh_of(fs)._send_seq
     assert fs.isfile(f"{root}/f")
     assert ssh_of(fs)._send_seq == before + 1
+    # The packets in between guard what is in CBC mode, which nobody is offered.
+    assert not [each for each in get_default_encryption_algs() if b"cbc" in each]
 
 
 def test_many_threads_share_one_connection(service: Service, root: str) -> None:

@@ -147,13 +147,13 @@ class SFTPDriver(SFTPFolders):
         self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any
     ) -> None:
         # sshfs writes to the name itself, and does not know `create`.
-        path = self._strip_protocol(path)
+        path, content = self._strip_protocol(path), memoryview(value).cast("B")
 
         async def chunks() -> AsyncIterator[memoryview]:
-            yield memoryview(value).cast("B")
+            yield content
 
         async with self.connection.use(path) as link:
-            await write(link, path, chunks(), mode, ask_first=len(value) > CHEAP_BYTES)
+            await write(link, path, chunks(), mode, ask_first=len(content) > CHEAP_BYTES)
 
     async def _put_file(
         self,
@@ -170,8 +170,9 @@ class SFTPDriver(SFTPFolders):
 
             async def chunks() -> AsyncIterator[bytes]:
                 if 0 < size <= CHEAP_BYTES:  # of a pipe it is 0
-                    yield source.read()  # a thread would cost more than it saves
-                    callback.relative_update(size)
+                    content = source.read()  # a thread would cost more than it saves
+                    yield content
+                    callback.relative_update(len(content))
                     return
                 while chunk := await asyncio.to_thread(source.read, CHUNK_BYTES):
                     yield chunk
