@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.errors import NotFound
-from filestore_fsspec.keys import is_key, is_temporary, parse_key
+from filestore_fsspec.keys import is_temporary, parse_key
 
 if TYPE_CHECKING:
     from filestore_fsspec.bridge import Caller
@@ -69,7 +69,7 @@ async def children(location: Location, caller: Caller, folder: str) -> list[Info
             raise NotFound(f"{location}: no folder {folder!r}", error)
         if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
             found += await _below(location, caller, key, folder)
-        elif key != folder and is_key(key):
+        elif key != folder and location.listed(info):
             found.append({**info, "name": key})
     return found
 
@@ -137,8 +137,8 @@ async def _below(location: Location, caller: Caller, start: str, folder: str) ->
     while True:
         infos, token = await location.attempt(caller, "list", folder, "list_page", prefix, token)
         for info in infos:
-            key = location.key(info["name"])
-            if not (key.startswith(above) and is_key(key)):
+            key = location.listed(info)
+            if not key or not key.startswith(above):
                 continue
             head, slash, _ = key[len(above) :].partition("/")
             name = above + head

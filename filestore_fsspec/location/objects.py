@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from filestore_fsspec.attempts import ThereAfterAll
 from filestore_fsspec.cleanup import AGE_SECONDS, remove_leftovers
 from filestore_fsspec.errors import NotFound
-from filestore_fsspec.keys import begins_a_key, is_key, temporary_path
+from filestore_fsspec.keys import begins_a_key, temporary_path
 from filestore_fsspec.location.place import Place
 from filestore_fsspec.proof import prove
 
@@ -162,9 +162,7 @@ class Objects(Place):
     async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[Info]]:
         """Yield what is stored under keys that start with `prefix`, some at a time, in any order.
 
-        An info's `name` is the key, which no other has. What others stored under names that are no
-        keys is passed over: `../x` would lead a recursive download out of its folder. So is what
-        lies where no key leads: a read of that name would look elsewhere.
+        An info's `name` is the key, which no other has; what no key leads to is passed over.
 
         Raises:
             TransportException: the listing could not be finished.
@@ -177,13 +175,10 @@ class Objects(Place):
             while more:
                 start = self._root + path_prefix
                 infos, token = await self.attempt(caller, "list", prefix, "list_page", start, token)
-                named = [{**info, "name": self.key(info["name"])} for info in infos]
                 yield [
-                    info
-                    for info, found in zip(named, infos, strict=True)
-                    if info["name"].startswith(prefix)
-                    and is_key(info["name"])
-                    and self.fs_path(info["name"]) == found["name"]
+                    {**info, "name": key}
+                    for info in infos
+                    if (key := self.listed(info)) and key.startswith(prefix)
                 ]
                 more = token is not None
 

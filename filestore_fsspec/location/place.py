@@ -24,13 +24,14 @@ from filestore_fsspec.errors import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.keys import parse_key
+from filestore_fsspec.keys import is_key, parse_key
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
 if TYPE_CHECKING:
     from filestore_fsspec.breaker import State
     from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.drivers.base import Info
 
 log = logging.getLogger("filestore_fsspec")
 
@@ -127,6 +128,18 @@ class Place:
     def key(self, fs_path: str) -> str:
         """Return the key of what lies at `fs_path` in `fs`."""
         return self._layout.key(fs_path[len(self._root) :].rstrip("/"))
+
+    def listed(self, info: Info) -> str | None:
+        """Return the key of what a listing of `fs` shows, or None if no key leads there.
+
+        What others stored may have names that are no keys (`../x` would lead a recursive download
+        out of its folder), or lie where a read of that key does not look.
+        """
+        key = self.key(info["name"])
+        if not is_key(key):
+            return None
+        leads = info["type"] == "directory" or self.fs_path(key) == info["name"]
+        return key if leads else None
 
     async def attempt(
         self,

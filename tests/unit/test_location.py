@@ -116,7 +116,9 @@ def test_what_lies_where_no_key_leads_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / key).write_bytes(b"another's")
     with FileStore(f"file://{tmp_path}") as store:
         assert (store.exists(key), list(store.list()), list(store.list(key[:9]))) == ([], [], [])
+        assert store.fs.ls("", detail=False) == store.fs.find("") == []
         store.put(key, b"ours")
+        assert store.fs.ls("", detail=False) == store.fs.find("") == [key]
         assert list(store.list()) == list(store.list(key[:9])) == [key]
 
 
