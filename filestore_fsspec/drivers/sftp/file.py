@@ -18,11 +18,11 @@ from filestore_fsspec.drivers.sftp.transfer import (
     write_blocks,
 )
 from filestore_fsspec.drivers.sftp.write import drop, open_if_free, open_new, take_name
+from filestore_fsspec.drivers.whole import Whole
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from types import TracebackType
 
     import asyncssh
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.sftp.driver import SFTPDriver
 
 
-class SFTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
+class SFTPFile(Whole, AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
     """A file to read (`rb`) or to write (`wb`, `xb`), buffered by fsspec.
 
     Reading stays on the file that was opened, even when another takes its name. What is written
@@ -103,7 +103,10 @@ class SFTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no
                 raise
 
     def discard(self) -> None:
-        """Drop what was written."""
+        """Drop what was written; a file that was read is only closed."""
+        if self.mode == "rb":
+            self.close()
+            return
         self.closed = True
         sync(self.fs.loop, self._discard)
 
@@ -134,17 +137,6 @@ class SFTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no
         writing = self.mode != "rb"
         request = drop(self._link, self._file, self._temporary) if writing else self._file.close()
         self._link.later(request)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None or self.mode == "rb":
-            self.close()
-        else:
-            self.discard()
 
     def __del__(self) -> None:
         # Forgotten, not closed: nobody said that the content is complete.
