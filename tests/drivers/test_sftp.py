@@ -6,6 +6,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import re
 import secrets
 import signal
 import socket
@@ -573,6 +574,33 @@ def test_a_request_is_a_packet(fs: SFTPDriver, root: str) -> None:
     assert ssh_of(fs)._send_seq == before + 1
     # The packets in between guard what is in CBC mode, which nobody is offered.
     assert not [each for each in get_default_encryption_algs() if b"cbc" in each]
+
+
+def test_requests_at_once_share_packets(service: Service, root: str) -> None:
+    fs = driver(service, asynchronous=True)
+
+    async def trip() -> None:
+        await fs._pipe_file(f"{root}/f", b"x")
+        before = ssh_of(fs)._send_seq
+        found = await asyncio.gather(*(fs._isfile(f"{root}/{name}") for name in "abcdef"))
+        assert found == [False] * 5 + [True]
+        assert ssh_of(fs)._send_seq == before + 2  # the first waits for no other
+        await fs._close()
+
+    asyncio.run(trip())
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_asyncssh_says_as_much_as_it_did(
+    level: str, service: Service, root: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(level, "asyncssh"):
+        fs = driver(service)
+        fs.pipe_file(f"{root}/f", b"x")
+        fs.close()
+    said = "\n".join(caplog.messages)
+    assert re.search(r"\[conn=\d+, chan=0\] SFTP client exited", said)
+    assert ("Received OK" in said) == (level == "DEBUG")
 
 
 def test_many_threads_share_one_connection(service: Service, root: str) -> None:
