@@ -176,6 +176,8 @@ class AsyncDriver(Driver):
     """The same for filesystems written as coroutines."""
 
     at_once = 32
+    direct: ClassVar[frozenset[str]] = frozenset()
+    """Which methods have a blocking form that needs no event loop."""
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
         raise NotImplementedError

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from typing import Any
 
@@ -20,6 +21,10 @@ class SyncFileSystem:
 
 class AsyncFileSystem(SyncFileSystem):
     async_impl = True
+    direct = frozenset({"thread"})
+
+    def thread(self) -> str:
+        return threading.current_thread().name
 
     async def _name(self, text: str) -> tuple[str, str]:
         await asyncio.sleep(0)
@@ -33,6 +38,11 @@ async def fail(error: BaseException) -> None:
 def test_a_blocking_call_is_made_in_this_thread() -> None:
     here = threading.current_thread().name
     assert run(blocking.call(SyncFileSystem(), "name", "a")) == ("a", here)
+    assert run(blocking.call(AsyncFileSystem(), "thread")) == here
+
+
+def test_a_blocking_call_waits_for_a_coroutine() -> None:
+    assert run(blocking.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
 
 
 def test_an_awaitable_call_awaits_or_leaves_the_loop_to_a_thread() -> None:
@@ -67,6 +77,28 @@ def test_waiting_on_the_io_loop_for_itself_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match="wait for itself"):
         wait(inner())
+
+
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_an_interrupt_cancels_and_waits_until_another(interrupts: int) -> None:
+    told: list[str] = []
+    main = threading.main_thread().ident or 0
+
+    async def work() -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            told.append("cancelled")
+            if interrupts > 1:
+                signal.pthread_kill(main, signal.SIGINT)
+                await asyncio.sleep(60)
+            await asyncio.sleep(0)
+            told.append("put away")
+
+    with pytest.raises(KeyboardInterrupt):
+        wait(work())
+    assert told == ["cancelled", "put away"][: 3 - interrupts]
 
 
 def test_any_loop_reaches_the_io_loop() -> None:

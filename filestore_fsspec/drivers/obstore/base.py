@@ -85,6 +85,8 @@ def _authorities(ca_bundle: str) -> bytes:
 class ObstoreDriver(AsyncDriver):
     """Goes before a default driver, whose methods do what obstore does not."""
 
+    direct = frozenset({"cat_file", "get_file"})
+
     @cached_property
     def _stores(self) -> dict[str, Any]:
         return {}
@@ -159,7 +161,7 @@ class ObstoreDriver(AsyncDriver):
                     return b""  # a range past the end is empty, here as in a local file
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     raise self.error_for(failure, path, "GetObject") from error
-        content: bytes = await caller.default(self, super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
+        content: bytes = await caller.default(super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
         return content
 
     def cat_file(
@@ -189,7 +191,7 @@ class ObstoreDriver(AsyncDriver):
                     raise  # the local disk's
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     raise self.error_for(failure, path, "GetObject") from error
-        await caller.default(self, super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
+        await caller.default(super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
 
     def get_file(
         self,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import obstore
-from fsspec.asyn import sync
+
+from filestore_fsspec.bridge import wait
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Caller(Protocol):
     async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401 - a BytesStream
         """Return what comes next, empty at the end."""
 
-    async def default(self, fs: Any, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Call a coroutine function of the default driver."""
 
 
@@ -45,8 +46,8 @@ class _Blocking:
     async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401
         return bytes(next(stream, b""))
 
-    async def default(self, fs: Any, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        return sync(fs.loop, method, *args, **kwargs)
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return wait(method(*args, **kwargs))
 
 
 class _Awaited:
@@ -59,7 +60,7 @@ class _Awaited:
     async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401
         return bytes(await anext(stream, b""))
 
-    async def default(self, fs: Any, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         return await method(*args, **kwargs)
 
 

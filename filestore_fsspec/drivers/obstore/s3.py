@@ -38,6 +38,8 @@ _CREDENTIALS_LAST = timedelta(minutes=10)
 class S3ObstoreDriver(ObstoreWriting, S3Driver):
     """`S3Driver`, its arguments and paths; reads, small writes, `isfile` and deletes are fast."""
 
+    direct = ObstoreWriting.direct | {"isfile", "rm_files"}
+
     # Where the requests go.
 
     def split_place(self, path: str) -> tuple[str, str]:
@@ -115,7 +117,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
         if mode == "create" and key:
             known = self._honours_conditions
             if known is None:
-                known = await caller.default(self, self._can_create, bucket, key)
+                known = await caller.default(self._can_create, bucket, key)
             if not known:
                 if await self._holds(caller, path):
                     raise already_there(path)
@@ -138,7 +140,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
                     raise fitting from error
             else:
                 return True
-        there: bool = await caller.default(self, super()._isfile, path)
+        there: bool = await caller.default(super()._isfile, path)
         return there
 
     def isfile(self, path: str) -> bool:
@@ -157,7 +159,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
         failed: dict[str, OSError] = {}
         for inside in buckets.values():
             if not await self._delete_in_bucket(caller, inside):
-                failed |= await caller.default(self, super()._rm_files, inside)
+                failed |= await caller.default(super()._rm_files, inside)
         return failed
 
     async def _delete_in_bucket(self, caller: Caller, paths: Sequence[str]) -> bool:

@@ -24,6 +24,8 @@ _NO_PLACE = {"NoSuchBucket", "ContainerNotFound"}
 class ObstoreWriting(ObstoreDriver):
     """The same for stores that may be written."""
 
+    direct = ObstoreDriver.direct | {"pipe_file", "put_file"}
+
     async def _write(self, caller: Caller, path: str, content: bytes, mode: str) -> None:
         """Write up to `SMALL_BYTES`."""
         found = self.store_for(path)
@@ -38,7 +40,7 @@ class ObstoreWriting(ObstoreDriver):
             else:
                 self.check_written(answer, path)
                 return
-        await caller.default(self, super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
+        await caller.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
 
     def check_written(self, answer: Any, path: str) -> None:  # noqa: ANN401 - obstore's own
         """Raise ConnectionError if it was not the right kind of server that took a write."""
@@ -48,7 +50,7 @@ class ObstoreWriting(ObstoreDriver):
         if len(content) <= SMALL_BYTES:
             await self._write(caller, path, bytes(content), mode)
         else:
-            await caller.default(self, super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
+            await caller.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
 
     def pipe_file(
         self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
@@ -67,7 +69,7 @@ class ObstoreWriting(ObstoreDriver):
         size = os.stat(lpath).st_size  # noqa: PTH116
         if size > SMALL_BYTES:
             put = super()._put_file  # type: ignore[misc]  # the filesystem's
-            await caller.default(self, put, lpath, path, callback=callback, mode=mode)
+            await caller.default(put, lpath, path, callback=callback, mode=mode)
             return
         callback.set_size(size)
         await self._write_any(caller, path, Path(lpath).read_bytes(), mode)  # noqa: ASYNC240 - small
