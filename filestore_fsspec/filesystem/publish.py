@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.bridge import blocking, run, threaded
+from filestore_fsspec.bridge import run, threaded
 from filestore_fsspec.errors import PartialWrite
 from filestore_fsspec.journal.legs import put_legs
 from filestore_fsspec.operations import write_each
@@ -46,12 +46,12 @@ async def _publish(
 
     async def stage(location: Location) -> bool:
         staged[location] = await location.attempt(
-            blocking, "write", path, "stage", local_path, location.fs_path(path), mode
+            threaded, "write", path, "stage", local_path, location.fs_path(path), mode
         )
         return True
 
     async def show(location: Location) -> bool:
-        await location.attempt(blocking, "write", path, "show", staged[location])
+        await location.attempt(threaded, "write", path, "show", staged[location])
         del staged[location]
         location.written()
         return True
