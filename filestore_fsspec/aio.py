@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
     from types import TracebackType
 
+    from filestore_fsspec.bulk import LocalPath
     from filestore_fsspec.journal.pending import Leg
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
-    from filestore_fsspec.store import LocalPath
 
 T = TypeVar("T")
 
@@ -125,7 +125,12 @@ class AsyncFileStore(Store):
         with self.ending(deadline_seconds):
             targets = self._writable(location, "upload a batch")
             bulk = self._bulk(targets, at_once, callback)
-            return await on_io_loop(self._upload_batch(targets, tuples, force, bulk))
+            return await on_io_loop(
+                bulk.moved(
+                    lambda caller, src, dest: self._upload(caller, targets, src, dest, force=force),
+                    tuples,
+                )
+            )
 
     async def download_batch(
         self,
@@ -139,7 +144,12 @@ class AsyncFileStore(Store):
         """Bring many keys, `(path, dest)` each; return `(path, dest, error)` of failures."""
         with self.ending(deadline_seconds):
             bulk = self._bulk(select(self.locations, location), at_once, callback)
-            return await on_io_loop(self._download_batch(tuples, location, bulk))
+            return await on_io_loop(
+                bulk.moved(
+                    lambda caller, path, dest: self._download(caller, path, dest, location),
+                    tuples,
+                )
+            )
 
     def get_many(
         self,
@@ -153,7 +163,7 @@ class AsyncFileStore(Store):
         """Yield what `get` returns for each of `paths`, in their order, many read at once."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
         return _iterate(
-            self._many(lambda path: self._get(awaitable, path, location), paths, bulk),
+            bulk.answers(lambda caller, path: self._get(caller, path, location), paths),
             self._end(deadline_seconds),
         )
 
@@ -169,7 +179,7 @@ class AsyncFileStore(Store):
         """Yield what `exists` returns for each of `paths`, in their order; like `get_many`."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
         return _iterate(
-            self._many(lambda path: self._exists(awaitable, path, location), paths, bulk),
+            bulk.answers(lambda caller, path: self._exists(caller, path, location), paths),
             self._end(deadline_seconds),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
-from filestore_fsspec.bridge import awaitable, blocking, iterate, run, start, wait
+from filestore_fsspec.bridge import blocking, iterate, run, wait
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, select, spread
@@ -15,16 +15,16 @@ from filestore_fsspec.spool import spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
+    from filestore_fsspec.bulk import LocalPath
     from filestore_fsspec.filesystem import FileStoreFileSystem
     from filestore_fsspec.journal.pending import Leg
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
     from filestore_fsspec.spool import Content
-    from filestore_fsspec.store import LocalPath
 
 T = TypeVar("T")
 
@@ -196,7 +196,10 @@ class FileStore(Store):
         with self.ending(deadline_seconds):
             targets = self._writable(location, "upload a batch")
             bulk = self._bulk(targets, at_once, callback)
-            return wait(self._upload_batch(targets, tuples, force, bulk))
+            return bulk.move(
+                lambda caller, src, dest: self._upload(caller, targets, src, dest, force=force),
+                tuples,
+            )
 
     def download_batch(
         self,
@@ -216,7 +219,9 @@ class FileStore(Store):
         """
         with self.ending(deadline_seconds):
             bulk = self._bulk(select(self.locations, location), at_once, callback)
-            return wait(self._download_batch(tuples, location, bulk))
+            return bulk.move(
+                lambda caller, path, dest: self._download(caller, path, dest, location), tuples
+            )
 
     def get_many(
         self,
@@ -237,8 +242,8 @@ class FileStore(Store):
             ValueError: `location` or `at_once` cannot be used.
         """
         bulk = self._bulk(select(self.locations, location), at_once, callback)
-        found = self._many(lambda path: self._get(awaitable, path, location), paths, bulk)
-        return _in_time(_iterate(found), self._end(deadline_seconds))
+        found = bulk.ask(lambda caller, path: self._get(caller, path, location), paths)
+        return _in_time(found, self._end(deadline_seconds))
 
     def exists_many(
         self,
@@ -251,8 +256,8 @@ class FileStore(Store):
     ) -> Iterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; else like `get_many`."""
         bulk = self._bulk(select(self.locations, location), at_once, callback)
-        found = self._many(lambda path: self._exists(awaitable, path, location), paths, bulk)
-        return _in_time(_iterate(found), self._end(deadline_seconds))
+        found = bulk.ask(lambda caller, path: self._exists(caller, path, location), paths)
+        return _in_time(found, self._end(deadline_seconds))
 
     def delete(
         self, path: str, location: str = "all", *, deadline_seconds: float | None = None
@@ -350,17 +355,3 @@ def _in_time(items: Iterator[T], end: float | None) -> Iterator[T]:
         if item is done:
             return
         yield item  # type: ignore[misc]  # no item is `done`
-
-
-def _iterate(pages: AsyncGenerator[list[T], None]) -> Iterator[T]:
-    """Yield the items of pages that are made on the I/O loop; end their making if not exhausted."""
-
-    async def next_page() -> list[T] | None:
-        return await anext(pages, None)
-
-    try:
-        while (page := wait(next_page())) is not None:
-            yield from page
-    finally:
-        # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
-        start(pages.aclose())

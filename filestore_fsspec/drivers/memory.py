@@ -32,6 +32,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
 
     cachable = False
     may_wait = False
+    at_once = 4  # more threads of one interpreter wait for one another
 
     # Reading
 

@@ -1,6 +1,5 @@
 """What both stores share: their locations, and each function as a coroutine."""
 
-from filestore_fsspec.store.setup import LocalPath
 from filestore_fsspec.store.store import Store
 
-__all__ = ["LocalPath", "Store"]
+__all__ = ["Store"]

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.breaker import Breaker
+from filestore_fsspec.bulk import Bulk
 from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.location import Location
 from filestore_fsspec.operations import Locations, select_writable
 
 if TYPE_CHECKING:
+    import os
     from contextlib import AbstractContextManager
 
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.journal.records import Journal
-
-LocalPath = str | os.PathLike[str]
-T = TypeVar("T")
-
-
-class Bulk(NamedTuple):
-    """How a bulk operation is carried out."""
-
-    at_once: int
-    """How many keys are under way at a time."""
-    callback: Callback
-    """Told of each key that is done."""
 
 
 class Setup:
@@ -142,7 +131,9 @@ class Setup:
     def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
         if at_once is not None and at_once < 1:
             raise ValueError("at_once is a whole number from 1, or None for the default")
-        return Bulk(at_once or max(each.fs.at_once for each in locations), callback)
+        drivers = [each.fs for each in locations]
+        in_threads = all(not fs.async_impl or fs.direct for fs in drivers)
+        return Bulk(at_once or max(fs.at_once for fs in drivers), callback, in_threads)
 
     def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
         """Have what runs inside end in time: the call's own, or the store's."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from filestore_fsspec.bridge import awaitable
-from filestore_fsspec.bulk import delete_many, for_each, in_order
+from filestore_fsspec.bulk import delete_many
 from filestore_fsspec.errors import (
     FileStoreException,
     LocationUnavailable,
@@ -32,14 +32,14 @@ from filestore_fsspec.proof import prove
 from filestore_fsspec.store.setup import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Sequence
 
     from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bulk import LocalPath
     from filestore_fsspec.journal.records import Journal
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Page
-    from filestore_fsspec.store.setup import Bulk, LocalPath
 
 T = TypeVar("T")
 
@@ -156,54 +156,6 @@ class Store(Setup):
             return await write_each(
                 targets, caller, legs.watch(send), f"upload {dest!r}", self.min_copies
             )
-
-    async def _batch(
-        self,
-        pairs: Iterable[tuple[LocalPath, LocalPath]],
-        move: Callable[[str, str], Awaitable[object]],
-        bulk: Bulk,
-    ) -> list[tuple[str, str, str]]:
-        """Await `move` on every pair, and return those that failed with the error's text."""
-        failed: list[tuple[str, str, str]] = []
-
-        async def try_to_move(pair: tuple[LocalPath, LocalPath]) -> None:
-            source, dest = os.fspath(pair[0]), os.fspath(pair[1])
-            try:
-                await move(source, dest)
-            except (FileStoreException, OSError) as error:
-                failed.append((source, dest, str(error)))
-            bulk.callback.relative_update()
-
-        await for_each(pairs, try_to_move, bulk.at_once)
-        return failed
-
-    async def _upload_batch(
-        self,
-        targets: Locations,
-        tuples: Iterable[tuple[LocalPath, str]],
-        force: bool,  # noqa: FBT001 - handed through
-        bulk: Bulk,
-    ) -> list[tuple[str, str, str]]:
-        return await self._batch(
-            tuples,
-            lambda src, dest: self._upload(awaitable, targets, src, dest, force=force),
-            bulk,
-        )
-
-    async def _download_batch(
-        self, tuples: Iterable[tuple[str, LocalPath]], location: str, bulk: Bulk
-    ) -> list[tuple[str, str, str]]:
-        return await self._batch(
-            tuples, lambda path, dest: self._download(awaitable, path, dest, location), bulk
-        )
-
-    async def _many(
-        self, ask: Callable[[str], Coroutine[Any, Any, T]], paths: Iterable[str], bulk: Bulk
-    ) -> AsyncGenerator[list[T], None]:
-        """Yield the answers for `paths` in their order, as many at a time as are ready."""
-        async for ready in in_order(paths, ask, bulk.at_once):
-            bulk.callback.relative_update(len(ready))
-            yield ready
 
     async def _delete(self, caller: Caller, targets: Locations, path: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec import FileStore
 from filestore_fsspec.bridge import wait
-from filestore_fsspec.bulk import for_each, in_order
+from filestore_fsspec.bulk import as_they_end, for_each, in_order, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,10 +83,72 @@ def test_a_failure_ends_the_rest(run_all: Any) -> None:
     assert work.ended < 50
 
 
+class ThreadWork:
+    """The same in threads."""
+
+    def __init__(self, fails_at: int = -1) -> None:
+        self.fails_at = fails_at
+        self.now: set[int] = set()
+        self.most = self.ended = 0
+
+    def __call__(self, item: int) -> int:
+        self.now.add(item)
+        self.most = max(self.most, len(self.now))
+        threading.Event().wait(0.001 if item % 2 else 0.003)
+        self.now.remove(item)
+        if item == self.fails_at:
+            raise ValueError("stop")
+        self.ended += 1
+        return item
+
+
+def test_results_of_threads_come_in_the_items_order() -> None:
+    work = ThreadWork()
+    assert list(in_threads(range(100), work, 7)) == list(range(100))
+    assert work.most == 7
+
+
+def test_results_of_threads_come_as_they_end() -> None:
+    work = ThreadWork()
+    assert sorted(as_they_end(range(100), work, 7)) == list(range(100))
+    assert work.most == 7
+
+
+@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+def test_items_are_taken_as_threads_need_them(run_all: Any) -> None:
+    seen: list[int] = []
+    results = run_all(taken(1000, seen), ThreadWork(), 5)
+    next(results)
+    results.close()
+    assert len(seen) <= 10
+
+
+@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+def test_a_failure_in_a_thread_ends_the_rest(run_all: Any) -> None:
+    work = ThreadWork(fails_at=30)
+    with pytest.raises(ValueError, match="stop"):
+        list(run_all(range(1000), work, 5))
+    assert work.ended < 50
+
+
+@pytest.mark.parametrize(
+    ("urls", "in_threads"),
+    [
+        (["file:///srv", "ftp://h/x", "memory://h/x"], True),
+        (["file:///srv", "s3://h/x?s3_bucket=files&engine=obstore"], True),
+        (["http://h/x?engine=obstore"], True),
+        (["file:///srv", "http://h/x"], False),
+    ],
+)
+def test_who_needs_the_io_loop(urls: list[str], in_threads: bool) -> None:  # noqa: FBT001
+    with FileStore(*urls) as store:
+        assert store._bulk(store.locations, None, DEFAULT_CALLBACK).in_threads == in_threads
+
+
 @pytest.mark.parametrize(
     ("urls", "at_once"),
     [
-        (["file:///srv"], 16),
+        (["file:///srv"], 4),
         (["file:///srv", "ftp://h/x"], 16),
         (["file:///srv", "s3://h/x?s3_bucket=files"], 32),
         (["https://h/x", "azure://h/c/x?account=a"], 32),
