@@ -105,13 +105,13 @@ class ThreadWork:
 def test_results_of_threads_come_in_the_items_order() -> None:
     work = ThreadWork()
     assert list(in_threads(range(100), work, 7)) == list(range(100))
-    assert work.most == 7
+    assert 1 < work.most <= 7
 
 
 def test_results_of_threads_come_as_they_end() -> None:
     work = ThreadWork()
     assert sorted(as_they_end(range(100), work, 7)) == list(range(100))
-    assert work.most == 7
+    assert 1 < work.most <= 7
 
 
 @pytest.mark.parametrize("run_all", [in_threads, as_they_end])
