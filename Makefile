@@ -7,7 +7,7 @@ PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm 
 SECONDS ?= 600
 KILLS ?= 200
 
-.PHONY: demo test faults kills soak bench fuzz check format compose clean
+.PHONY: demo test faults kills soak ceph bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -21,6 +21,9 @@ faults: .venv/ready .services/azurite  ## every fault under every function, as a
 kills: .venv/ready .services/azurite  ## kill 1,000 writers in mid-write, 200 at each of five servers, and 500 between system calls
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required KILLS=$(KILLS) $(BIN)/python -m pytest -s tests/faults/test_kills.py
 	KILLS=500 $(BIN)/python -m pytest -s -k system_calls tests/faults/test_journal.py
+
+ceph: .venv/ready  ## the contract at Ceph's gateway; as root: apt-get install radosgw ceph-mon ceph-osd
+	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required $(BIN)/python -m pytest -q -n 2 tests/contract/ceph.py $(ARGS)
 
 soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required $(BIN)/python -m pytest -s tests/faults/soak.py

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.services.local",
     "tests.services.memory",
     "tests.services.s3",
+    "tests.services.ceph",
     "tests.services.sftp",
 ]
 if os.environ.get("FILESTORE_SERVICES") == "compose":
