@@ -11,7 +11,7 @@ from filestore_fsspec.bridge import blocking, iterate, run, wait
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, select, spread
-from filestore_fsspec.spool import spooled
+from filestore_fsspec.spool import IN_MEMORY_BYTES, spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ class FileStore(Store):
             targets = self._writable(location, f"put {path!r}")
             with spooled(content) as source:
                 return spread(
-                    targets, lambda caller: self._put(caller, targets, path, source, force=force)
+                    targets,
+                    lambda caller: self._put(caller, targets, path, source, force=force),
+                    small=isinstance(source, bytes) and len(source) <= IN_MEMORY_BYTES,
                 )
 
     def upload(
@@ -166,6 +168,7 @@ class FileStore(Store):
             return spread(
                 targets,
                 lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
+                small=False,
             )
 
     def upload_batch(

@@ -52,8 +52,19 @@ def select_writable(locations: Locations, name: str, action: str) -> Locations:
     return writable
 
 
-def spread(locations: Locations, operation: Callable[[Caller], Coroutine[Any, Any, T]]) -> T:
-    """Step an operation on one location in this thread; run one on several side by side."""
+def spread(
+    locations: Locations,
+    operation: Callable[[Caller], Coroutine[Any, Any, T]],
+    *,
+    small: bool = True,
+) -> T:
+    """Step an operation on one location in this thread; run one on several side by side.
+
+    A `small` one is stepped too where all but the last are on this machine: to hand their part to a
+    thread would take longer than to do it.
+    """
     if len(locations) == 1:
+        return run(operation(blocking))
+    if small and not any(location.fs.may_wait for location in locations[:-1]):
         return run(operation(blocking))
     return wait(operation(awaitable))

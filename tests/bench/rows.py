@@ -75,6 +75,9 @@ HTTP = Family(("http_plain",), ("filestore fast", "fsspec", "obstore", "opendal"
 SFTP = Family(("sftp_openssh",), ("sshfs", "rclone", "scp"))
 AZURE = Family(("azure_http",), ("filestore fast", "adlfs", "obstore", "opendal"))
 FTP = Family(("ftp_plain",), ("fsspec", "opendal", "rclone"))
+# rclone answers sooner, but ignores conditions: there a put is two requests, here it is one.
+CEPH = Family(("s3_ceph",), ("filestore fast", "obstore"))
+CEPH_TWO = Family(("file_service", "s3_ceph"), ("filestore fast",))
 TWO = Family(("file_service", "s3_rclone"), ("filestore fast",))
 
 ROWS = (
@@ -128,6 +131,9 @@ ROWS = (
         there="near",
         targets=(NEAR_OPEN,),
     ),
+    Row("ceph-get", CEPH, "get"),
+    Row("ceph-put", CEPH, "put", targets=ours(2.5)),
+    Row("ceph-two-put", CEPH_TWO, "put", targets=ours(2.7)),
     Row("two-far-get", TWO, "get", there="far"),
     *(
         Row(f"{name}-grow-{action}-{count}", family, work, count, KIB, rounds=1, only=OURS)

@@ -57,7 +57,7 @@ memstore_device_bytes = 4294967296
 ms_bind_port_min = {disk_port}
 ms_bind_port_max = {last_disk_port}
 [client.gateway]
-rgw_frontends = beast endpoint={host}:{port}
+rgw_frontends = beast endpoint={host}:{port} tcp_nodelay=1
 rgw_data = {folder}/gateway
 """
 _RIGHTS = {
