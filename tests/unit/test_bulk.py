@@ -10,8 +10,8 @@ import pytest
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec import FileStore
+from filestore_fsspec.at_once import as_they_end, for_each, in_order, in_threads
 from filestore_fsspec.bridge import wait
-from filestore_fsspec.bulk import as_they_end, for_each, in_order, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,128 @@
+"""Many items worked on at once, with bounded concurrency and bounded memory.
+
+On the I/O loop; or in threads, for work that does without it: there the loop is in the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import islice
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+    )
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+async def for_each(
+    items: Iterable[T], work: Callable[[T], Awaitable[object]], at_once: int
+) -> None:
+    """Await `work` on every item, `at_once` at a time; items are taken as they are needed.
+
+    Raises:
+        Exception: what `work` or `items` raised first; what was under way is cancelled.
+    """
+    waiting = iter(items)
+
+    async def worker() -> None:
+        for item in waiting:
+            await work(item)
+
+    workers = [asyncio.ensure_future(worker()) for _ in range(at_once)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        await _cancel(workers)
+
+
+async def in_order(
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]], at_once: int
+) -> AsyncGenerator[list[R], None]:
+    """Await `work` on every item, `at_once` at a time; yield the results in the items' order.
+
+    Each list holds what is ready: there may be one result in it, or many.
+
+    Raises:
+        Exception: what `work` or `items` raised first; what was under way is cancelled.
+    """
+    waiting = iter(items)
+    under_way = deque(asyncio.ensure_future(work(item)) for item in islice(waiting, at_once))
+    try:
+        while under_way:
+            await under_way[0]
+            ready: list[R] = []
+            while under_way and under_way[0].done():
+                ready.append(under_way.popleft().result())
+                for item in islice(waiting, 1):
+                    under_way.append(asyncio.ensure_future(work(item)))
+            yield ready
+    finally:
+        await _cancel(under_way)
+
+
+def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
+    """Call `work` on every item, in `at_once` threads; yield the results as they come.
+
+    Raises:
+        Exception: what `work` or `items` raised first, when what was under way has ended.
+    """
+    waiting = iter(items)
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+    threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
+
+    def begin(most: int) -> int:
+        begun = [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
+        for future in begun:
+            future.add_done_callback(ended.put)
+        return len(begun)
+
+    try:
+        under_way = begin(at_once)
+        while under_way:
+            future = ended.get()
+            under_way += begin(1) - 1
+            yield future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def in_threads(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
+    """Call `work` on every item, in `at_once` threads; yield the results in the items' order.
+
+    Raises:
+        Exception: what `work` or `items` raised first.
+    """
+    waiting = iter(items)
+    threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
+
+    def begin(most: int) -> list[Future[R]]:
+        return [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
+
+    try:
+        under_way = deque(begin(at_once))
+        while under_way:
+            result = under_way.popleft().result()
+            under_way.extend(begin(1))
+            yield result
+    finally:
+        # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
