@@ -18,6 +18,15 @@ pytest_plugins = [
 if os.environ.get("FILESTORE_SERVICES") == "compose":
     pytest_plugins.append("tests.services.compose_fixtures")
 
+
+def pytest_sessionstart() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        # Imported here: pytest has yet to rewrite its asserts.
+        from tests.services.disk import unmount_leftovers  # noqa: PLC0415
+
+        unmount_leftovers()
+
+
 # How long a machine with other work takes says nothing of what is tested.
 settings.register_profile(
     "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

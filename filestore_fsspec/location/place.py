@@ -108,13 +108,17 @@ class Place:
         return "closed" if self.breaker is None else self.breaker.state
 
     @property
+    def driver(self) -> Any:  # noqa: ANN401 - as `fs`
+        """The class of `fs`, which is not made for it."""
+        return load_driver(self.target.protocol)
+
+    @property
     def fs(self) -> Any:  # noqa: ANN401 - fsspec has no types
         """The fsspec filesystem, made on first use."""
         if self._fs is None:
             with self._lock:
                 if self._fs is None:
-                    driver = load_driver(self.target.protocol)
-                    self._fs = driver(**self.target.storage_options)
+                    self._fs = self.driver(**self.target.storage_options)
         return self._fs
 
     def fs_path(self, key: str) -> str:

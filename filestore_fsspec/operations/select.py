@@ -65,6 +65,6 @@ def spread(
     """
     if len(locations) == 1:
         return run(operation(blocking))
-    if small and not any(location.fs.may_wait for location in locations[:-1]):
+    if small and not any(location.driver.may_wait for location in locations[:-1]):
         return run(operation(blocking))
     return wait(operation(awaitable))

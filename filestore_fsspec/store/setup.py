@@ -131,9 +131,9 @@ class Setup:
     def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
         if at_once is not None and at_once < 1:
             raise ValueError("at_once is a whole number from 1, or None for the default")
-        drivers = [each.fs for each in locations]
-        in_threads = all(not fs.async_impl or fs.direct for fs in drivers)
-        return Bulk(at_once or max(fs.at_once for fs in drivers), callback, in_threads)
+        drivers = [each.driver for each in locations]
+        in_threads = all(not driver.async_impl or driver.direct for driver in drivers)
+        return Bulk(at_once or max(driver.at_once for driver in drivers), callback, in_threads)
 
     def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
         """Have what runs inside end in time: the call's own, or the store's."""

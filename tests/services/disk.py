@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from pwd import getpwnam
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,6 @@ from tests.services.common import FolderRaw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.services.common import Service
 
@@ -84,6 +85,29 @@ def small_disk(folder: Path, size_bytes: int, *, mount: bool = True) -> Iterator
             # Lazily: a server may still have a file of it open.
             stack.callback(lambda: subprocess.run(["umount", "--lazy", str(folder)], check=True))
         yield SmallDisk(folder, mounted)
+
+
+def unmount_leftovers() -> None:
+    """Unmount the small disks of test runs that were killed.
+
+    pytest removes the folders of older runs at the end, and fails where one is still mounted.
+    """
+    mounts = Path("/proc/mounts")
+    if os.geteuid() != 0 or not mounts.exists():
+        return
+    for line in mounts.read_text().splitlines():
+        folder = Path(line.split()[1])
+        runs = [parent for parent in folder.parents if re.fullmatch(r"pytest-\d+", parent.name)]
+        if runs and not _goes_on(runs[0]):
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _goes_on(run: Path) -> bool:
+    try:
+        os.kill(int((run / ".lock").read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @contextmanager
