@@ -155,10 +155,14 @@ def wait(coroutine: Coroutine[Any, Any, T]) -> T:
         tasks.append(task)
 
     def cancel() -> None:
-        tasks[0].cancel()
+        if tasks:
+            tasks[0].cancel()
+        else:  # the interrupt came so early that it has not begun
+            coroutine.close()
+            ended.release()
 
-    loop.call_soon_threadsafe(begin)
     try:
+        loop.call_soon_threadsafe(begin)
         _acquire(ended)
     except BaseException:
         loop.call_soon_threadsafe(cancel)

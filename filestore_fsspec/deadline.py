@@ -52,6 +52,11 @@ def without_end() -> Iterator[None]:
         _ends.reset(token)
 
 
+def is_limited() -> bool:
+    """Tell whether the running operation has a deadline."""
+    return _ends.get() is not None
+
+
 def seconds_left() -> float | None:
     """Return how long the running operation may still take, or None without a deadline.
 

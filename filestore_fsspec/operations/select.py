@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filestore_fsspec.bridge import awaitable, blocking, run, wait
+from filestore_fsspec.deadline import is_limited
 from filestore_fsspec.errors import ReadOnly
 
 if TYPE_CHECKING:
@@ -61,10 +62,9 @@ def spread(
     """Step an operation on one location in this thread; run one on several side by side.
 
     A `small` one is stepped too where all but the last are on this machine: to hand their part to a
-    thread would take longer than to do it.
+    thread would take longer than to do it. With a deadline, each has all of the time.
     """
-    if len(locations) == 1:
-        return run(operation(blocking))
-    if small and not any(location.driver.may_wait for location in locations[:-1]):
+    here = not any(location.driver.may_wait for location in locations[:-1])
+    if len(locations) == 1 or (small and here and not is_limited()):
         return run(operation(blocking))
     return wait(operation(awaitable))
