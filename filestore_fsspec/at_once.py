@@ -76,9 +76,14 @@ async def in_order(
 def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
     """Call `work` on every item, in `at_once` threads; yield the results as they come.
 
+    With 1, this thread does it.
+
     Raises:
         Exception: what `work` or `items` raised first, when what was under way has ended.
     """
+    if at_once == 1:
+        yield from map(work, items)
+        return
     waiting = iter(items)
     ended: SimpleQueue[Future[R]] = SimpleQueue()
     threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
@@ -102,9 +107,14 @@ def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Ite
 def in_threads(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
     """Call `work` on every item, in `at_once` threads; yield the results in the items' order.
 
+    With 1, this thread does it.
+
     Raises:
         Exception: what `work` or `items` raised first.
     """
+    if at_once == 1:
+        yield from map(work, items)
+        return
     waiting = iter(items)
     threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
 

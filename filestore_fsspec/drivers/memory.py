@@ -32,7 +32,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
 
     cachable = False
     may_wait = False
-    at_once = 4  # more threads of one interpreter wait for one another
+    at_once = 1  # threads of one interpreter wait for one another
 
     # Reading
 

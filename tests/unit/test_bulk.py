@@ -115,6 +115,12 @@ def test_results_of_threads_come_as_they_end() -> None:
 
 
 @pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+def test_one_at_a_time_is_done_in_this_thread(run_all: Any) -> None:
+    here = threading.current_thread()
+    assert list(run_all(range(3), lambda _item: threading.current_thread(), 1)) == [here] * 3
+
+
+@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
 def test_items_are_taken_as_threads_need_them(run_all: Any) -> None:
     seen: list[int] = []
     results = run_all(taken(1000, seen), ThreadWork(), 5)
@@ -148,7 +154,7 @@ def test_who_needs_the_io_loop(urls: list[str], in_threads: bool) -> None:  # no
 @pytest.mark.parametrize(
     ("urls", "at_once"),
     [
-        (["file:///srv"], 4),
+        (["file:///srv", "memory://h/x"], 1),
         (["file:///srv", "ftp://h/x"], 16),
         (["file:///srv", "s3://h/x?s3_bucket=files"], 32),
         (["https://h/x", "azure://h/c/x?account=a"], 32),
