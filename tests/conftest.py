@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = [
     "tests.services.common",
@@ -25,6 +31,14 @@ def pytest_sessionstart() -> None:
         from tests.services.disk import unmount_leftovers  # noqa: PLC0415
 
         unmount_leftovers()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have SIGINT raise KeyboardInterrupt; a shell's background jobs are started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 # How long a machine with other work takes says nothing of what is tested.

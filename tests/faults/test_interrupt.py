@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MEBIBYTE = 2**20
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("server", ["s3_moto", "azure_http", "sftp_asyncssh", "sftp_openssh"])
 def test_an_interrupted_upload_leaves_nothing(
     server: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -79,6 +79,7 @@ def test_waiting_on_the_io_loop_for_itself_is_refused() -> None:
         wait(inner())
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("interrupts", [1, 2])
 def test_an_interrupt_cancels_and_waits_until_another(interrupts: int) -> None:
     told: list[str] = []
