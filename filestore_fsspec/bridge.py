@@ -23,7 +23,6 @@ from fsspec.asyn import get_loop
 from filestore_fsspec.deadline import seconds_left
 
 if TYPE_CHECKING:
-    from _thread import LockType
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 T = TypeVar("T")
@@ -155,25 +154,24 @@ def wait(coroutine: Coroutine[Any, Any, T]) -> T:
         tasks.append(task)
 
     def cancel() -> None:
-        if tasks:
-            tasks[0].cancel()
-        else:  # the interrupt came so early that it has not begun
-            coroutine.close()
-            ended.release()
+        if not tasks:
+            begin()  # the interrupt came ahead of it
+        tasks[0].cancel()
+
+    def block() -> None:
+        # Not the lock alone: an interrupt may come when it is ours already. Without a time-out,
+        # Windows lets nothing interrupt it.
+        while not (tasks and tasks[0].done()):
+            ended.acquire(timeout=1)
 
     try:
         loop.call_soon_threadsafe(begin)
-        _acquire(ended)
+        block()
     except BaseException:
         loop.call_soon_threadsafe(cancel)
-        _acquire(ended)
+        block()
         raise
     return tasks[0].result()
-
-
-def _acquire(lock: LockType) -> None:
-    while not lock.acquire(timeout=1):  # without a time-out, Windows lets nothing interrupt it
-        pass
 
 
 def start(coroutine: Coroutine[Any, Any, object]) -> None:

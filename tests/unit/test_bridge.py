@@ -102,6 +102,28 @@ def test_an_interrupt_cancels_and_waits_until_another(interrupts: int) -> None:
     assert told == ["cancelled", "put away"][: 3 - interrupts]
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_interrupt_ahead_of_the_wait(begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    loop, began = get_loop(), threading.Event()
+    hand_over = loop.call_soon_threadsafe
+
+    def interrupted(*args: Any) -> None:
+        monkeypatch.undo()
+        if begun:
+            hand_over(*args)
+            assert began.wait(10)
+        raise KeyboardInterrupt
+
+    async def work() -> None:
+        began.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        wait(work())
+    assert began.is_set() == begun
+
+
 def test_any_loop_reaches_the_io_loop() -> None:
     async def which() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
