@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
-from filestore_fsspec.bridge import awaitable, on_io_loop, start
+from filestore_fsspec.bridge import ASYNCIO, on_io_loop, start
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
 from filestore_fsspec.operations import list_merged, select
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from filestore_fsspec.bulk import LocalPath
-    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
@@ -56,14 +56,14 @@ class AsyncFileStore(Store):
     ) -> bytes | None:
         """Return the content of `path`, or None if it is absent."""
         with self.ending(deadline_seconds):
-            return await on_io_loop(self._get(awaitable, path, location))
+            return await on_io_loop(self._get(ASYNCIO, path, location))
 
     async def exists(
         self, path: str, location: str = "any", *, deadline_seconds: float | None = None
     ) -> list[Location]:
         """Return the locations that have `path`; with `any`, the first alone."""
         with self.ending(deadline_seconds):
-            return await on_io_loop(self._exists(awaitable, path, location))
+            return await on_io_loop(self._exists(ASYNCIO, path, location))
 
     async def download(
         self,
@@ -75,7 +75,7 @@ class AsyncFileStore(Store):
     ) -> list[Location]:
         """Bring `path` to the local file `dest`, and return the location that had it."""
         with self.ending(deadline_seconds):
-            return await on_io_loop(self._download(awaitable, path, dest, location))
+            return await on_io_loop(self._download(ASYNCIO, path, dest, location))
 
     async def put(
         self,
@@ -92,7 +92,7 @@ class AsyncFileStore(Store):
             with ExitStack() as stack:
                 # In a thread, for reading a file object blocks.
                 source = await asyncio.to_thread(stack.enter_context, spooled(content))
-                return await on_io_loop(self._put(awaitable, targets, path, source, force=force))
+                return await on_io_loop(self._put(ASYNCIO, targets, path, source, force=force))
 
     async def upload(
         self,
@@ -108,7 +108,7 @@ class AsyncFileStore(Store):
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"upload {dest!r}")
             return await on_io_loop(
-                self._upload(awaitable, targets, src, dest, force=force, verify=verify)
+                self._upload(ASYNCIO, targets, src, dest, force=force, verify=verify)
             )
 
     async def upload_batch(
@@ -117,17 +117,17 @@ class AsyncFileStore(Store):
         location: str = "all",
         force: bool = False,
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Store many local files, `(src, dest)` each; return `(src, dest, error)` of failures."""
         with self.ending(deadline_seconds):
             targets = self._writable(location, "upload a batch")
-            bulk = self._bulk(targets, at_once, callback)
+            bulk = self._bulk(targets, max_concurrency, callback)
             return await on_io_loop(
                 bulk.moved(
-                    lambda caller, src, dest: self._upload(caller, targets, src, dest, force=force),
+                    lambda runner, src, dest: self._upload(runner, targets, src, dest, force=force),
                     tuples,
                 )
             )
@@ -137,16 +137,16 @@ class AsyncFileStore(Store):
         tuples: Iterable[tuple[str, LocalPath]],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
         """Bring many keys, `(path, dest)` each; return `(path, dest, error)` of failures."""
         with self.ending(deadline_seconds):
-            bulk = self._bulk(select(self.locations, location), at_once, callback)
+            bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
             return await on_io_loop(
                 bulk.moved(
-                    lambda caller, path, dest: self._download(caller, path, dest, location),
+                    lambda runner, path, dest: self._download(runner, path, dest, location),
                     tuples,
                 )
             )
@@ -156,14 +156,14 @@ class AsyncFileStore(Store):
         paths: Iterable[str],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> AsyncIterator[bytes | None]:
         """Yield what `get` returns for each of `paths`, in their order, many read at once."""
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
         return _iterate(
-            bulk.answers(lambda caller, path: self._get(caller, path, location), paths),
+            bulk.answers(lambda runner, path: self._get(runner, path, location), paths),
             self._end(deadline_seconds),
         )
 
@@ -172,14 +172,14 @@ class AsyncFileStore(Store):
         paths: Iterable[str],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> AsyncIterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; like `get_many`."""
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
+        bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
         return _iterate(
-            bulk.answers(lambda caller, path: self._exists(caller, path, location), paths),
+            bulk.answers(lambda runner, path: self._exists(runner, path, location), paths),
             self._end(deadline_seconds),
         )
 
@@ -189,48 +189,48 @@ class AsyncFileStore(Store):
         """Delete `path` from the selected locations; what is absent is no error."""
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"delete {path!r}")
-            await on_io_loop(self._delete(awaitable, targets, path))
+            await on_io_loop(self._delete(ASYNCIO, targets, path))
 
     async def delete_batch(
         self,
         paths: Iterable[str],
         location: str = "all",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         deadline_seconds: float | None = None,
     ) -> None:
         """Delete many keys, as many in a request as a location takes."""
         with self.ending(deadline_seconds):
             targets, keys = self._writable(location, "delete a batch"), list(paths)
-            bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
-            await on_io_loop(self._delete_batch(targets, keys, bulk.at_once))
+            bulk = self._bulk(targets, max_concurrency, DEFAULT_CALLBACK)
+            await on_io_loop(self._delete_batch(targets, keys, bulk.max_concurrency))
 
     async def cleanup(
         self, older_than_seconds: float = AGE_SECONDS, location: str = "all"
     ) -> list[str]:
         """Remove what killed writers left; return the paths removed."""
         targets = self._writable(location, "clean up")
-        return await on_io_loop(self._cleanup(awaitable, targets, older_than_seconds))
+        return await on_io_loop(self._cleanup(ASYNCIO, targets, older_than_seconds))
 
     async def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why."""
         with self.ending(deadline_seconds):
-            return await on_io_loop(self._locate(awaitable, path))
+            return await on_io_loop(self._locate(ASYNCIO, path))
 
-    async def pending(self) -> list[Leg]:
+    async def pending(self) -> list[PendingWrite]:
         """Return what the journal remembers: each action at a location that is not known done."""
         return await asyncio.to_thread(self._journaled().pending)
 
     async def replay(self) -> list[Replayed]:
         """Carry out what is pending at this store's locations; return what became of each."""
-        return await on_io_loop(self._replay(awaitable))
+        return await on_io_loop(self._replay(ASYNCIO))
 
     async def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
     ) -> AsyncIterator[str]:
         """Yield the keys that start with `prefix`, each once, the first location's first."""
         selected = select(self.locations, location)
-        pages = list_merged(selected, awaitable, prefix, strict=self.strict, shown=self.shown)
+        pages = list_merged(selected, ASYNCIO, prefix, strict=self.strict, visible=self.visible)
         async for info in _iterate(pages, self._end(deadline_seconds)):
             yield info["name"]
 

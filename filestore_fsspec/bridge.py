@@ -2,9 +2,9 @@
 
 Every operation is written once, as coroutines over a caller:
 
-- `blocking` calls a filesystem's sync methods and never suspends, so that `run` can step an
+- `SYNC` calls a filesystem's sync methods and never suspends, so that `run` can step an
   operation to its end in the caller's own thread, without an event loop.
-- `awaitable` awaits a filesystem's coroutines, or runs its sync methods in its threads. It works
+- `ASYNCIO` awaits a filesystem's coroutines, or runs its sync methods in its threads. It works
   on fsspec's I/O loop alone, where every filesystem lives; `wait` and `on_io_loop` lead there.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Caller(Protocol):
+class Runner(Protocol):
     """How an operation reaches the world."""
 
     async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - fsspec's own
@@ -48,7 +48,7 @@ class _Blocking:
     async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if seconds_left() is not None and fs.may_wait:
             # Only on the I/O loop can a call be left that does not come back.
-            return wait(awaitable.call(fs, method, *args, **kwargs))
+            return wait(ASYNCIO.call(fs, method, *args, **kwargs))
         if fs.async_impl and method not in fs.direct:
             return wait(getattr(fs, f"_{method}")(*args, **kwargs))
         return getattr(fs, method)(*args, **kwargs)
@@ -115,16 +115,16 @@ def _not_cancelled(outcome: T | BaseException) -> T | Exception:
     return outcome
 
 
-blocking: Caller = _Blocking()
-threaded: Caller = _Threaded()
-awaitable: Caller = _Awaitable()
+SYNC: Runner = _Blocking()
+THREADS: Runner = _Threaded()
+ASYNCIO: Runner = _Awaitable()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Step a coroutine that never suspends to its end, and return its result.
 
     Raises:
-        RuntimeError: it suspended, which nothing built on `blocking` may do.
+        RuntimeError: it suspended, which nothing built on `SYNC` may do.
     """
     try:
         coroutine.send(None)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from filestore_fsspec.at_once import as_they_end, for_each, in_order, in_threads
-from filestore_fsspec.bridge import Caller, awaitable, blocking, run, start, wait
+from filestore_fsspec.bridge import ASYNCIO, SYNC, Runner, run, start, wait
+from filestore_fsspec.concurrency import as_completed, for_each, in_order, in_threads
 from filestore_fsspec.errors import FileStoreException, TransportException
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ Pair = tuple[LocalPath, LocalPath]
 """From where, and to where."""
 Failed = tuple[str, str, str]
 """A pair, and why it could not be moved."""
-Move = Callable[[Caller, str, str], Coroutine[Any, Any, object]]
-Ask = Callable[[Caller, str], Coroutine[Any, Any, T]]
+Move = Callable[[Runner, str, str], Coroutine[Any, Any, object]]
+Ask = Callable[[Runner, str], Coroutine[Any, Any, T]]
 
 
 class Bulk(NamedTuple):
     """How many keys are taken."""
 
-    at_once: int
+    max_concurrency: int
     """How many are under way at a time."""
     callback: Callback
     """Told of each that is done."""
@@ -42,10 +42,10 @@ class Bulk(NamedTuple):
         failed: list[Failed] = []
 
         async def try_one(pair: Pair) -> None:
-            failed.extend(await _try(move, awaitable, pair))
+            failed.extend(await _try(move, ASYNCIO, pair))
             self.callback.relative_update()
 
-        await for_each(pairs, try_one, self.at_once)
+        await for_each(pairs, try_one, self.max_concurrency)
         return failed
 
     def move(self, move: Move, pairs: Iterable[Pair]) -> list[Failed]:
@@ -53,14 +53,16 @@ class Bulk(NamedTuple):
         if not self.in_threads:
             return wait(self.moved(move, pairs))
         failed: list[Failed] = []
-        for each in as_they_end(pairs, lambda pair: run(_try(move, blocking, pair)), self.at_once):
+        for each in as_completed(
+            pairs, lambda pair: run(_try(move, SYNC, pair)), self.max_concurrency
+        ):
             failed.extend(each)
             self.callback.relative_update()
         return failed
 
     async def answers(self, ask: Ask[T], paths: Iterable[str]) -> AsyncGenerator[list[T], None]:
         """Yield what `ask` says of `paths`, in their order, as many at a time as are ready."""
-        async for ready in in_order(paths, lambda path: ask(awaitable, path), self.at_once):
+        async for ready in in_order(paths, lambda path: ask(ASYNCIO, path), self.max_concurrency):
             self.callback.relative_update(len(ready))
             yield ready
 
@@ -69,15 +71,15 @@ class Bulk(NamedTuple):
         if not self.in_threads:
             yield from _iterate(self.answers(ask, paths))
             return
-        for answer in in_threads(paths, lambda path: run(ask(blocking, path)), self.at_once):
+        for answer in in_threads(paths, lambda path: run(ask(SYNC, path)), self.max_concurrency):
             self.callback.relative_update()
             yield answer
 
 
-async def _try(move: Move, caller: Caller, pair: Pair) -> list[Failed]:
+async def _try(move: Move, runner: Runner, pair: Pair) -> list[Failed]:
     source, dest = os.fspath(pair[0]), os.fspath(pair[1])
     try:
-        await move(caller, source, dest)
+        await move(runner, source, dest)
     except (FileStoreException, OSError) as error:
         return [(source, dest, str(error))]
     return []
@@ -105,7 +107,7 @@ class NotDeleted(TransportException):
         self.failed = dict(failed)
 
 
-async def delete_many(location: Location, keys: Sequence[str], at_once: int) -> None:
+async def delete_many(location: Location, keys: Sequence[str], max_concurrency: int) -> None:
     """Delete `keys` at one location, as many in a request as it takes.
 
     Raises:
@@ -115,13 +117,13 @@ async def delete_many(location: Location, keys: Sequence[str], at_once: int) -> 
 
     async def delete(chunk: Sequence[str]) -> None:
         try:
-            failed.update(await location.remove_many(awaitable, chunk))
+            failed.update(await location.remove_many(ASYNCIO, chunk))
         except TransportException as error:
             failed.update(dict.fromkeys(chunk, error))
 
     size = location.delete_batch_chunk_size()
     chunks = (keys[start : start + size] for start in range(0, len(keys), size))
-    await for_each(chunks, delete, at_once)
+    await for_each(chunks, delete, max_concurrency)
     if failed:
         first = next(iter(failed.values()))
         message = f"{len(failed)} of {len(keys)} keys not deleted, the first: {first}"

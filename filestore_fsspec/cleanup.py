@@ -1,6 +1,6 @@
 """Removing what killed writers left behind: temporary files, and unfinished uploads on S3.
 
-By a call, or in the background: a `Sweeper` looks through a location once an hour while it is
+By a call, or in the background: a `Cleaner` looks through a location once an hour while it is
 written, one folder after the other, resting nine times as long as it works.
 """
 
@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.bridge import blocking, run
+from filestore_fsspec.bridge import SYNC, run
 from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
     from filestore_fsspec.schemes.base import Target
 
     Call = Callable[..., Awaitable[Any]]
@@ -38,7 +38,7 @@ class Stopped(Exception):
     """The location was closed."""
 
 
-async def remove_leftovers(
+async def remove_stale_files(
     call: Call,
     root: str,
     older_than_seconds: float,
@@ -59,13 +59,13 @@ async def remove_leftovers(
     token: Any = None
     while True:
         started = time.monotonic()
-        infos, token = await call("leftovers", root, token)
+        infos, token = await call("stale_files", root, token)
         for info in infos:
             if latest is None and older_than_seconds > 0:
                 latest = await _now(call, root) - timedelta(seconds=older_than_seconds)
             try:
                 if latest is None or await _was_left_by(latest, call, info):
-                    await call("remove_leftover", info)
+                    await call("remove_stale", info)
                     removed.append(info["name"])
             except FileNotFoundError:
                 continue  # it has got its name, or somebody else removed it
@@ -95,7 +95,7 @@ async def _now(call: Call, root: str) -> datetime:
     return found
 
 
-class Sweeper:
+class Cleaner:
     """Cleans one location up in the background."""
 
     _passed: dict[str, float] = {}  # noqa: RUF012 - of this process
@@ -120,7 +120,7 @@ class Sweeper:
             self._next, self._passed[label] = now + _EVERY_SECONDS, now
             self._stop = Event()
             self._thread = Thread(
-                target=self._sweep, args=(self._stop,), name="filestore-cleanup", daemon=True
+                target=self._clean, args=(self._stop,), name="filestore-cleanup", daemon=True
             )
             self._thread.start()
 
@@ -132,7 +132,7 @@ class Sweeper:
             self._next = 0.0
             thread.join(_JOIN_SECONDS)
 
-    def _sweep(self, stop: Event) -> None:
+    def _clean(self, stop: Event) -> None:
         label = self._target.label
         try:
             if stop.wait(self._after_seconds):
@@ -144,7 +144,7 @@ class Sweeper:
             _log.info("%s: cannot be cleaned up: %s", label, type(error).__name__)
         else:
             if removed:
-                _log.info("%s: removed %d leftovers", label, len(removed))
+                _log.info("%s: removed %d stale temporary files", label, len(removed))
 
     def _pass(self, stop: Event) -> list[str]:
         # A filesystem of its own: a server that allows one connection refuses this one, and the
@@ -154,21 +154,21 @@ class Sweeper:
         async def call(method: str, *args: Any) -> Any:  # noqa: ANN401 - the filesystem's
             if stop.is_set():
                 raise Stopped
-            return await blocking.call(fs, method, *args)
+            return await SYNC.call(fs, method, *args)
 
         def rest(worked_seconds: float) -> None:
             if stop.wait(worked_seconds * _RESTS):
                 raise Stopped
 
         try:
-            return run(remove_leftovers(call, self._target.root, AGE_SECONDS, rest))
+            return run(remove_stale_files(call, self._target.root, AGE_SECONDS, rest))
         finally:
             fs.stop_threads()
             fs.close()
 
 
-def sweeper_of(target: Target) -> Sweeper | None:
+def cleaner_of(target: Target) -> Cleaner | None:
     """Return what cleans a location up, if anything is to."""
     if target.cleanup_after_seconds is None or target.read_only:
         return None
-    return Sweeper(target, target.cleanup_after_seconds)
+    return Cleaner(target, target.cleanup_after_seconds)

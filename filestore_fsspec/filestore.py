@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
-from filestore_fsspec.bridge import blocking, iterate, run, wait
+from filestore_fsspec.bridge import SYNC, iterate, run, wait
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
-from filestore_fsspec.operations import list_merged, select, spread
+from filestore_fsspec.operations import list_merged, run_on_targets, select
 from filestore_fsspec.spool import IN_MEMORY_BYTES, spooled
 from filestore_fsspec.store import Store
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from filestore_fsspec.bulk import LocalPath
     from filestore_fsspec.filesystem import FileStoreFileSystem
-    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
@@ -79,7 +79,7 @@ class FileStore(Store):
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
-            return run(self._get(blocking, path, location))
+            return run(self._get(SYNC, path, location))
 
     def exists(
         self, path: str, location: str = "any", *, deadline_seconds: float | None = None
@@ -91,7 +91,7 @@ class FileStore(Store):
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
-            return run(self._exists(blocking, path, location))
+            return run(self._exists(SYNC, path, location))
 
     def download(
         self,
@@ -111,7 +111,7 @@ class FileStore(Store):
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
-            return run(self._download(blocking, path, dest, location))
+            return run(self._download(SYNC, path, dest, location))
 
     def put(
         self,
@@ -136,9 +136,9 @@ class FileStore(Store):
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"put {path!r}")
             with spooled(content) as source:
-                return spread(
+                return run_on_targets(
                     targets,
-                    lambda caller: self._put(caller, targets, path, source, force=force),
+                    lambda runner: self._put(runner, targets, path, source, force=force),
                     small=isinstance(source, bytes) and len(source) <= IN_MEMORY_BYTES,
                 )
 
@@ -165,9 +165,9 @@ class FileStore(Store):
         """
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"upload {dest!r}")
-            return spread(
+            return run_on_targets(
                 targets,
-                lambda caller: self._upload(caller, targets, src, dest, force=force, verify=verify),
+                lambda runner: self._upload(runner, targets, src, dest, force=force, verify=verify),
                 small=False,
             )
 
@@ -177,7 +177,7 @@ class FileStore(Store):
         location: str = "all",
         force: bool = False,
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
@@ -189,7 +189,7 @@ class FileStore(Store):
             tuples: the pairs.
             location: where to.
             force: whether what is there is overwritten.
-            at_once: how many are under way at a time; the locations' own number by default.
+            max_concurrency: how many are under way at a time; the locations' own number by default.
             callback: fsspec's, told of each pair that is done.
             deadline_seconds: how long all of it may take; what is not done by then has failed.
 
@@ -198,9 +198,9 @@ class FileStore(Store):
         """
         with self.ending(deadline_seconds):
             targets = self._writable(location, "upload a batch")
-            bulk = self._bulk(targets, at_once, callback)
+            bulk = self._bulk(targets, max_concurrency, callback)
             return bulk.move(
-                lambda caller, src, dest: self._upload(caller, targets, src, dest, force=force),
+                lambda runner, src, dest: self._upload(runner, targets, src, dest, force=force),
                 tuples,
             )
 
@@ -209,7 +209,7 @@ class FileStore(Store):
         tuples: Iterable[tuple[str, LocalPath]],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> list[tuple[str, str, str]]:
@@ -218,12 +218,12 @@ class FileStore(Store):
         Arguments as in `upload_batch`.
 
         Raises:
-            ValueError: `location` or `at_once` cannot be used.
+            ValueError: `location` or `max_concurrency` cannot be used.
         """
         with self.ending(deadline_seconds):
-            bulk = self._bulk(select(self.locations, location), at_once, callback)
+            bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
             return bulk.move(
-                lambda caller, path, dest: self._download(caller, path, dest, location), tuples
+                lambda runner, path, dest: self._download(runner, path, dest, location), tuples
             )
 
     def get_many(
@@ -231,21 +231,21 @@ class FileStore(Store):
         paths: Iterable[str],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> Iterator[bytes | None]:
         """Yield what `get` returns for each of `paths`, in their order, many read at once.
 
-        `paths` may be a generator; memory holds the contents of `at_once` keys. Arguments as in
-        `upload_batch`.
+        `paths` may be a generator; memory holds the contents of `max_concurrency` keys.
+        Arguments as in `upload_batch`.
 
         Raises:
             LocationUnavailable, InvalidKey: as in `get`, for the first path that fails.
-            ValueError: `location` or `at_once` cannot be used.
+            ValueError: `location` or `max_concurrency` cannot be used.
         """
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
-        found = bulk.ask(lambda caller, path: self._get(caller, path, location), paths)
+        bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
+        found = bulk.ask(lambda runner, path: self._get(runner, path, location), paths)
         return _in_time(found, self._end(deadline_seconds))
 
     def exists_many(
@@ -253,13 +253,13 @@ class FileStore(Store):
         paths: Iterable[str],
         location: str = "any",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         callback: Callback = DEFAULT_CALLBACK,
         deadline_seconds: float | None = None,
     ) -> Iterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; else like `get_many`."""
-        bulk = self._bulk(select(self.locations, location), at_once, callback)
-        found = bulk.ask(lambda caller, path: self._exists(caller, path, location), paths)
+        bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
+        found = bulk.ask(lambda runner, path: self._exists(runner, path, location), paths)
         return _in_time(found, self._end(deadline_seconds))
 
     def delete(
@@ -275,21 +275,21 @@ class FileStore(Store):
         """
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"delete {path!r}")
-            spread(targets, lambda caller: self._delete(caller, targets, path))
+            run_on_targets(targets, lambda runner: self._delete(runner, targets, path))
 
     def delete_batch(
         self,
         paths: Iterable[str],
         location: str = "all",
         *,
-        at_once: int | None = None,
+        max_concurrency: int | None = None,
         deadline_seconds: float | None = None,
     ) -> None:
         """Delete many keys, as many in a request as a location takes. Raises as `delete` does."""
         with self.ending(deadline_seconds):
             targets, keys = self._writable(location, "delete a batch"), list(paths)
-            bulk = self._bulk(targets, at_once, DEFAULT_CALLBACK)
-            wait(self._delete_batch(targets, keys, bulk.at_once))
+            bulk = self._bulk(targets, max_concurrency, DEFAULT_CALLBACK)
+            wait(self._delete_batch(targets, keys, bulk.max_concurrency))
 
     def cleanup(self, older_than_seconds: float = AGE_SECONDS, location: str = "all") -> list[str]:
         """Remove what killed writers left: temporary files, on S3 unfinished uploads.
@@ -305,7 +305,9 @@ class FileStore(Store):
             ValueError: `location` cannot be used.
         """
         targets = self._writable(location, "clean up")
-        return spread(targets, lambda caller: self._cleanup(caller, targets, older_than_seconds))
+        return run_on_targets(
+            targets, lambda runner: self._cleanup(runner, targets, older_than_seconds)
+        )
 
     def locate(self, path: str, *, deadline_seconds: float | None = None) -> list[Located]:
         """Return what each location says of `path`: present, absent or unknown, and why.
@@ -314,9 +316,9 @@ class FileStore(Store):
             InvalidKey: `path` is no key.
         """
         with self.ending(deadline_seconds):
-            return spread(self.locations, lambda caller: self._locate(caller, path))
+            return run_on_targets(self.locations, lambda runner: self._locate(runner, path))
 
-    def pending(self) -> list[Leg]:
+    def pending(self) -> list[PendingWrite]:
         """Return what the journal remembers: each action at a location that is not known done.
 
         Raises:
@@ -332,7 +334,7 @@ class FileStore(Store):
         Raises:
             ValueError: this store has no journal.
         """
-        return run(self._replay(blocking))
+        return run(self._replay(SYNC))
 
     def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
@@ -344,7 +346,7 @@ class FileStore(Store):
             ValueError: `location` cannot be used.
         """
         selected = select(self.locations, location)
-        pages = list_merged(selected, blocking, prefix, strict=self.strict, shown=self.shown)
+        pages = list_merged(selected, SYNC, prefix, strict=self.strict, visible=self.visible)
         in_time = _in_time(iterate(pages), self._end(deadline_seconds))
         return (info["name"] for page in in_time for info in page)
 

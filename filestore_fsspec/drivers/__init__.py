@@ -1,7 +1,7 @@
 """Our repairs of fsspec filesystems, a folder for each, imported on first use.
 
-A scheme's `Target` names a driver by its key in `DRIVERS`. `base.py` says what every driver
-promises; a driver holds only what the filesystem below it does not keep by itself.
+A scheme's `Target` names a driver by its key in `DRIVERS`. `shared/driver.py` says what
+every driver promises; a driver holds only what the filesystem below it does not keep by itself.
 """
 
 from __future__ import annotations

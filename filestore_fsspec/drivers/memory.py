@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.base import Driver
-from filestore_fsspec.drivers.failures import absent, already_there
-from filestore_fsspec.drivers.whole import Whole
+from filestore_fsspec.drivers.shared.discard import DiscardOnError
+from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.drivers.shared.errors import absent, already_there
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
-    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 _WRITE_MODES = {"wb": "overwrite", "xb": "create"}
 
@@ -32,7 +32,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
 
     cachable = False
     may_wait = False
-    at_once = 1  # threads of one interpreter wait for one another
+    max_concurrency = 1  # threads of one interpreter wait for one another
 
     # Reading
 
@@ -185,7 +185,7 @@ class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec ha
         return WrittenFile(self, path, _WRITE_MODES[mode], autocommit=autocommit)
 
 
-class WrittenFile(Whole, BytesIO):
+class WrittenFile(DiscardOnError, BytesIO):
     """What takes its name when it is closed, and goes when its `with` body raises."""
 
     def __init__(self, fs: MemoryDriver, path: str, mode: str, *, autocommit: bool) -> None:

@@ -15,7 +15,7 @@ from fsspec.config import apply_config
 from filestore_fsspec.urls import parse
 
 
-class _ShownUrl(str):
+class _RedactedUrl(str):
     """A location's URL, whose `repr` shows no secret."""
 
     __slots__ = ()
@@ -24,18 +24,18 @@ class _ShownUrl(str):
         return repr(parse(str(self)).reveal(secrets=False))
 
 
-class _ShownHost(dict[str, Any]):
+class _RedactedHost(dict[str, Any]):
     """The predecessor's host mapping, whose `repr` shows no secret."""
 
     def __repr__(self) -> str:
         return repr(parse(dict(self)).reveal(secrets=False))
 
 
-def shown(source: object) -> object:
+def redacted(source: object) -> object:
     """Return a location's URL or host mapping as one whose `repr` shows no secret."""
     if isinstance(source, str):
-        return _ShownUrl(source)
-    return _ShownHost(source) if isinstance(source, Mapping) else source
+        return _RedactedUrl(source)
+    return _RedactedHost(source) if isinstance(source, Mapping) else source
 
 
 def _plain(source: object) -> object:

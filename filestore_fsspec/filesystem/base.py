@@ -12,7 +12,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from filestore_fsspec.bridge import on_io_loop, run
 from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
-from filestore_fsspec.filesystem.arguments import OneForEqualLocations, shown
+from filestore_fsspec.filesystem.arguments import OneForEqualLocations, redacted
 from filestore_fsspec.operations import read_first, select, select_writable
 from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
@@ -117,7 +117,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             name: value for name, value in options.items() if name != "stores" and value is not None
         }
         if kept.get("locations"):
-            kept["locations"] = [shown(source) for source in kept["locations"]]
+            kept["locations"] = [redacted(source) for source in kept["locations"]]
         self._storage_options = kept
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
@@ -155,16 +155,16 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
     def _readable(self, location: str | None) -> Locations:
         return select(self.store.locations, location or self.location)
 
-    def _order(self, location: str | None, key: str) -> tuple[Locations, Locations]:
-        return self.store.order(location or self.location, key)
+    def _read_plan(self, location: str | None, key: str) -> tuple[Locations, Locations]:
+        return self.store.read_plan(location or self.location, key)
 
     def _writable(self, location: str | None, what: str) -> Locations:
         return select_writable(self.store.locations, location or self.location, what)
 
     async def _first(self, location: str | None, ask: Any, key: str) -> tuple[Location, Any]:
-        selected, last = self._order(location, key)
+        primary, fallback = self._read_plan(location, key)
         try:
-            return await read_first(selected, ask, f"read {key!r}", last)
+            return await read_first(primary, ask, f"read {key!r}", fallback)
         except LocationUnavailable as error:
             raise self._unless_strict(error, key) from error
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.core import get_compression
 
-from filestore_fsspec.bridge import blocking, run
+from filestore_fsspec.bridge import SYNC, run
+from filestore_fsspec.checksum import sha256_named_by, verify_checksum
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.awaited_file import AwaitedFile
-from filestore_fsspec.filesystem.proven_file import ProvenFile
 from filestore_fsspec.filesystem.publish import publish
 from filestore_fsspec.filesystem.read_file import ReadFile
+from filestore_fsspec.filesystem.verified_file import VerifiedFile
 from filestore_fsspec.filesystem.write_file import TextFile, WriteFile, compressed
 from filestore_fsspec.filesystem.writing import Writing
 from filestore_fsspec.operations import find_each
-from filestore_fsspec.proof import prove, sha256_named_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,9 +84,9 @@ class FileStoreFileSystem(Writing):
 
     def _open_to_read(self, key: str, location: str | None, **options: Any) -> ReadFile:
         proves = self.store.verify_content and sha256_named_by(key) is not None
-        kind = ProvenFile if proves else ReadFile
+        kind = VerifiedFile if proves else ReadFile
         try:
-            return kind(*self._order(location, key), key, **options)
+            return kind(*self._read_plan(location, key), key, **options)
         except LocationUnavailable as error:
             raise self._unless_strict(error, key) from error
 
@@ -98,17 +98,17 @@ class FileStoreFileSystem(Writing):
         if mode == "xb" and self.exists(key, location=location):
             raise FileExistsError(f"cannot write {key!r}: it is there already")
 
-        def show(local_path: str) -> None:
+        def commit(local_path: str) -> None:
             with compressed(local_path, compress) as content_path:
                 if self.store.verify_content:
-                    run(prove(blocking, key, content_path, "cannot write"))
+                    run(verify_checksum(SYNC, key, content_path, "cannot write"))
                 publish(self.store, targets, key, content_path, how)
 
         content: ReadFile | None = None
         if mode == "r+b" or (mode == "ab" and self.exists(key, location=location)):
             content = self._open_to_read(key, location)
         try:
-            file = WriteFile(key, show, content, autocommit=autocommit)
+            file = WriteFile(key, commit, content, autocommit=autocommit)
         finally:
             if content is not None:
                 content.close()
@@ -152,8 +152,8 @@ class FileStoreFileSystem(Writing):
     def sign(self, path: str, expiration: int = 100, **kwargs: Any) -> str:
         """Return a URL of the first location that has the file and can sign."""
         key = self._strip_protocol(path)
-        selected, last = self._order(None, key)
-        found = self._step(find_each(selected + last, blocking, key))
+        primary, fallback = self._read_plan(None, key)
+        found = self._step(find_each(primary + fallback, SYNC, key))
         if not found:
             raise NotFound(f"cannot sign {key!r}: there is no such file")
         for location in found:

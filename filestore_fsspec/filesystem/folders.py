@@ -14,12 +14,12 @@ from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import is_temporary, parse_key
 
 if TYPE_CHECKING:
-    from filestore_fsspec.bridge import Caller
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.bridge import Runner
+    from filestore_fsspec.drivers.shared.driver import Info
     from filestore_fsspec.location import Location
 
 
-async def look(location: Location, caller: Caller, key: str) -> Info:
+async def look(location: Location, runner: Runner, key: str) -> Info:
     """Return the info of the file or folder `key`, under that name.
 
     Raises:
@@ -27,21 +27,21 @@ async def look(location: Location, caller: Caller, key: str) -> Info:
         TransportException: the location could not say.
     """
     try:
-        info = await location.stat(caller, key)
+        info = await location.stat(runner, key)
     except NotFound:
         path = _folder_path(location, key)
         if path == location.fs_path(key):
             raise
         # A sharded key is looked for in its shard; a folder of that name is not there.
-        info = await location.attempt(caller, "look for", key, "info", path)
+        info = await location.attempt(runner, "look for", key, "info", path)
         if info["type"] != "directory":
             raise
     if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
-        await _children_among_shards(location, caller, key)
+        await _children_among_shards(location, runner, key)
     return {**info, "name": key}
 
 
-async def children(location: Location, caller: Caller, folder: str) -> list[Info]:
+async def children(location: Location, runner: Runner, folder: str) -> list[Info]:
     """Return what lies in a folder, each under its key; the root (``""``) is always there.
 
     Raises:
@@ -49,10 +49,10 @@ async def children(location: Location, caller: Caller, folder: str) -> list[Info
         TransportException: the location could not say.
     """
     if folder and location.target.layout.may_hold_shards(folder):
-        return await _children_among_shards(location, caller, folder)
+        return await _children_among_shards(location, runner, folder)
     try:
         infos = await location.attempt(
-            caller, "list", folder, "ls", _folder_path(location, folder), detail=True
+            runner, "list", folder, "ls", _folder_path(location, folder), detail=True
         )
     except NotFound:
         if folder:
@@ -68,23 +68,23 @@ async def children(location: Location, caller: Caller, folder: str) -> list[Info
             error = NotADirectoryError(errno.ENOTDIR, "not a folder", folder)
             raise NotFound(f"{location}: no folder {folder!r}", error)
         if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
-            found += await _below(location, caller, key, folder)
+            found += await _below(location, runner, key, folder)
         elif key != folder and location.listed(info):
             found.append({**info, "name": key})
     return found
 
 
-async def make_folder(location: Location, caller: Caller, folder: str) -> None:
+async def make_folder(location: Location, runner: Runner, folder: str) -> None:
     """Make a folder and those above it, where the backend has folders; it may be there.
 
     Raises:
         TransportException: the location failed.
     """
     path = _folder_path(location, folder)
-    await location.attempt(caller, "make the folder", folder, "makedirs", path, exist_ok=True)
+    await location.attempt(runner, "make the folder", folder, "makedirs", path, exist_ok=True)
 
 
-async def remove_folder(location: Location, caller: Caller, folder: str) -> None:
+async def remove_folder(location: Location, runner: Runner, folder: str) -> None:
     """Remove an empty folder; one that is absent is no error.
 
     What was a folder of shards, or still is, stays: it is none of the keys'.
@@ -96,10 +96,10 @@ async def remove_folder(location: Location, caller: Caller, folder: str) -> None
         return
     with suppress(NotFound):
         path = _folder_path(location, folder)
-        await location.attempt(caller, "remove the folder", folder, "rmdir", path)
+        await location.attempt(runner, "remove the folder", folder, "rmdir", path)
 
 
-async def remove_tree(location: Location, caller: Caller, folder: str) -> None:
+async def remove_tree(location: Location, runner: Runner, folder: str) -> None:
     """Delete every key below a folder, and the folder.
 
     Raises:
@@ -108,11 +108,11 @@ async def remove_tree(location: Location, caller: Caller, folder: str) -> None:
     if not location.target.layout.may_hold_shards(folder):
         with suppress(NotFound):
             path = _folder_path(location, folder)
-            await location.attempt(caller, "delete", folder, "rm", path, recursive=True)
+            await location.attempt(runner, "delete", folder, "rm", path, recursive=True)
         return
-    async for page in location.pages(caller, f"{folder}/" if folder else ""):
+    async for page in location.pages(runner, f"{folder}/" if folder else ""):
         for info in page:
-            await location.remove(caller, info["name"])
+            await location.remove(runner, info["name"])
 
 
 def _folder_path(location: Location, folder: str) -> str:
@@ -120,22 +120,22 @@ def _folder_path(location: Location, folder: str) -> str:
     return root + parse_key(folder) if folder else root.rstrip("/") or root
 
 
-async def _children_among_shards(location: Location, caller: Caller, folder: str) -> list[Info]:
-    found = await _below(location, caller, folder, folder)
+async def _children_among_shards(location: Location, runner: Runner, folder: str) -> list[Info]:
+    found = await _below(location, runner, folder, folder)
     if not found:
         error = FileNotFoundError(errno.ENOENT, "no such folder", folder)
         raise NotFound(f"{location}: no folder {folder!r}", error)
     return found
 
 
-async def _below(location: Location, caller: Caller, start: str, folder: str) -> list[Info]:
+async def _below(location: Location, runner: Runner, start: str, folder: str) -> list[Info]:
     """Return the children of `folder` that keys stored below the folder `start` make."""
     found: dict[str, Info] = {}
     above = f"{folder}/" if folder else ""
     token: Any = None
     prefix = f"{location.target.root}{start}/"
     while True:
-        infos, token = await location.attempt(caller, "list", folder, "list_page", prefix, token)
+        infos, token = await location.attempt(runner, "list", folder, "list_page", prefix, token)
         for info in infos:
             key = location.listed(info)
             if not key or not key.startswith(above):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.bridge import run, threaded
+from filestore_fsspec.bridge import THREADS, run
 from filestore_fsspec.errors import PartialWrite
-from filestore_fsspec.journal.legs import put_legs
+from filestore_fsspec.journal.recording import record_put
 from filestore_fsspec.operations import write_each
 
 if TYPE_CHECKING:
@@ -41,40 +41,40 @@ def publish(
 async def _publish(
     store: Store, locations: Locations, path: str, local_path: str, mode: str
 ) -> list[Location]:
-    staged: dict[Location, Any] = {}
+    prepared: dict[Location, Any] = {}
     what = f"write {path!r}"
 
-    async def stage(location: Location) -> bool:
-        staged[location] = await location.attempt(
-            threaded, "write", path, "stage", local_path, location.fs_path(path), mode
+    async def prepare(location: Location) -> bool:
+        prepared[location] = await location.attempt(
+            THREADS, "write", path, "prepare", local_path, location.fs_path(path), mode
         )
         return True
 
-    async def show(location: Location) -> bool:
-        await location.attempt(threaded, "write", path, "show", staged[location])
-        del staged[location]
+    async def commit(location: Location) -> bool:
+        await location.attempt(THREADS, "write", path, "commit", prepared[location])
+        del prepared[location]
         location.written()
         return True
 
     overwrite, copies = mode != "create", store.min_copies
     try:
-        async with put_legs(
-            store.journal, threaded, locations, path, local_path, overwrite=overwrite
+        async with record_put(
+            store.journal, THREADS, locations, path, local_path, overwrite=overwrite
         ) as legs:
             try:
-                take_in = legs.watch(stage, ends=False)
-                taken = await write_each(locations, threaded, take_in, what, copies)
+                take_in = legs.track(prepare, ends=False)
+                taken = await write_each(locations, THREADS, take_in, what, copies)
             except PartialWrite as error:
                 # What took it in shows nothing of it.
-                legs.nothing_shown()
+                legs.nothing_visible()
                 reasons = "; ".join(map(str, error.failed.values()))
                 message = f"{what}: done at none; failed: {reasons}"
                 raise PartialWrite(message, (), error.failed) from error.__cause__
             except BaseException:
-                legs.nothing_shown()
+                legs.nothing_visible()
                 raise
-            return await write_each(tuple(taken), threaded, legs.watch(show), what, copies)
+            return await write_each(tuple(taken), THREADS, legs.track(commit), what, copies)
     finally:
-        for file in staged.values():
+        for file in prepared.values():
             with suppress(OSError):  # the failure that led here is the one to tell
                 file.discard()

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from fsspec import AbstractFileSystem
 
-from filestore_fsspec.bridge import run, threaded
+from filestore_fsspec.bridge import THREADS, run
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -37,24 +37,32 @@ _SEEN_BYTES = 2**16
 class ReadFile(io.BufferedReader):
     """A file of the first location that has it."""
 
-    def __init__(self, locations: Locations, last: Locations, path: str, **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        locations: Locations,
+        fallback: Locations,
+        path: str,
+        **options: Any,  # noqa: ANN401 - the locations' own files'
+    ) -> None:
         """Open `path`; `options` go to the location's own file.
 
-        The locations in `last` are asked only if all others say absent.
+        The locations in `fallback` are asked only if all others say absent.
 
         Raises:
             NotFound: every location said absent.
             LocationUnavailable: none has it, and not all could say.
         """
-        self._source = self._open(locations, last, path, options)
+        self._source = self._open(locations, fallback, path, options)
         super().__init__(self._source, _BUFFER_BYTES)
         self.path = self.full_name = path
         # The same whichever location answers: the block cache compares it with the last time's.
         self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
 
     @staticmethod
-    def _open(locations: Locations, last: Locations, path: str, options: dict[str, Any]) -> Source:
-        return Source(locations, last, path, options)
+    def _open(
+        locations: Locations, fallback: Locations, path: str, options: dict[str, Any]
+    ) -> Source:
+        return Source(locations, fallback, path, options)
 
     @property
     def location(self) -> Location:
@@ -93,24 +101,24 @@ class Source(io.RawIOBase):
     """The bytes of a `ReadFile`, without a buffer."""
 
     def __init__(
-        self, locations: Locations, last: Locations, path: str, options: dict[str, Any]
+        self, locations: Locations, fallback: Locations, path: str, options: dict[str, Any]
     ) -> None:
-        self._locations, self._path, self._options = locations + last, path, options
-        self.location, self._file = self._open(locations, last)
+        self._locations, self._path, self._options = locations + fallback, path, options
+        self.location, self._file = self._open(locations, fallback)
         self.size = size_of(self._file)
         self.cache: Any = None
         self._position = 0
         self._last = (0, b"")
 
-    def _open(self, locations: Locations, last: Locations = ()) -> tuple[Location, IO[bytes]]:
+    def _open(self, locations: Locations, fallback: Locations = ()) -> tuple[Location, IO[bytes]]:
         async def open_at(location: Location) -> IO[bytes]:
             path = location.fs_path(self._path)
             file: IO[bytes] = await location.attempt(
-                threaded, "open", self._path, "open", path, "rb", **self._options
+                THREADS, "open", self._path, "open", path, "rb", **self._options
             )
             return file
 
-        return run(read_first(locations, open_at, f"open {self._path!r}", last))
+        return run(read_first(locations, open_at, f"open {self._path!r}", fallback))
 
     def readable(self) -> bool:
         return True

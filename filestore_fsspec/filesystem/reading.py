@@ -14,17 +14,17 @@ from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import has_magic
 
-from filestore_fsspec.bridge import awaitable, blocking
+from filestore_fsspec.bridge import ASYNCIO, SYNC
 from filestore_fsspec.errors import LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.base import Base
 from filestore_fsspec.filesystem.folders import children, look
-from filestore_fsspec.operations import list_merged, merge_children, spread
+from filestore_fsspec.operations import list_merged, merge_children, run_on_targets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from filestore_fsspec.bridge import Caller
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.bridge import Runner
+    from filestore_fsspec.drivers.shared.driver import Info
     from filestore_fsspec.location import Location
 
 
@@ -35,16 +35,16 @@ class Reading(Base):
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
     ) -> bytes:
         # Stepped in this thread: a near local file costs no event loop.
-        return self._step(self._read(blocking, path, start, end, **kwargs))
+        return self._step(self._read(SYNC, path, start, end, **kwargs))
 
     async def _cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
     ) -> bytes:
-        return await self._on_loop(self._read(awaitable, path, start, end, **kwargs))
+        return await self._on_loop(self._read(ASYNCIO, path, start, end, **kwargs))
 
     async def _read(
         self,
-        caller: Caller,
+        runner: Runner,
         path: str,
         start: int | None,
         end: int | None,
@@ -54,7 +54,7 @@ class Reading(Base):
         key = self._strip_protocol(path)
         _, content = await self._first(
             location,
-            lambda each: each.read(caller, key, start, end, verify=self.store.verify_content),
+            lambda each: each.read(runner, key, start, end, verify=self.store.verify_content),
             key,
         )
         return content  # type: ignore[no-any-return]
@@ -79,14 +79,14 @@ class Reading(Base):
         return await super()._cat(path, on_error=on_error, **kwargs)
 
     def get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
-        self._step(self._fetch(blocking, rpath, lpath, *args, **kwargs))
+        self._step(self._fetch(SYNC, rpath, lpath, *args, **kwargs))
 
     async def _get_file(self, rpath: str, lpath: Any, *args: Any, **kwargs: Any) -> None:
-        await self._on_loop(self._fetch(awaitable, rpath, lpath, *args, **kwargs))
+        await self._on_loop(self._fetch(ASYNCIO, rpath, lpath, *args, **kwargs))
 
     async def _fetch(
         self,
-        caller: Caller,
+        runner: Runner,
         rpath: str,
         lpath: Any,
         callback: Callback = DEFAULT_CALLBACK,
@@ -100,11 +100,11 @@ class Reading(Base):
         try:
             await self._first(
                 location,
-                lambda each: each.fetch(caller, key, Path(lpath), verify=self.store.verify_content),
+                lambda each: each.fetch(runner, key, Path(lpath), verify=self.store.verify_content),
                 key,
             )
         except FileNotFoundError:
-            if await self._kind(caller, key, location) != "directory":
+            if await self._kind(runner, key, location) != "directory":
                 raise
             os.makedirs(lpath, exist_ok=True)
             return
@@ -123,14 +123,14 @@ class Reading(Base):
         return await super()._copy(path1, path2, recursive, **kwargs)
 
     def info(self, path: str, **kwargs: Any) -> Info:
-        return self._step(self._look(blocking, path, **kwargs))
+        return self._step(self._look(SYNC, path, **kwargs))
 
     async def _info(self, path: str, **kwargs: Any) -> Info:
-        return await self._on_loop(self._look(awaitable, path, **kwargs))
+        return await self._on_loop(self._look(ASYNCIO, path, **kwargs))
 
     async def _look(
         self,
-        caller: Caller,
+        runner: Runner,
         path: str,
         location: str | None = None,
         certain: bool = False,
@@ -144,7 +144,7 @@ class Reading(Base):
 
         async def look_for_file(each: Location) -> Info:
             nonlocal folder
-            info = await look(each, caller, key)
+            info = await look(each, runner, key)
             if info["type"] == "directory":
                 # Another location may have a file of that name, and it goes first.
                 folder = folder or info
@@ -166,23 +166,23 @@ class Reading(Base):
         return False
 
     def isfile(self, path: str, location: str | None = None) -> bool:
-        return self._step(self._kind(blocking, path, location, certain=True)) == "file"
+        return self._step(self._kind(SYNC, path, location, certain=True)) == "file"
 
     async def _isfile(self, path: str, location: str | None = None) -> bool:
-        return await self._on_loop(self._kind(awaitable, path, location, certain=True)) == "file"
+        return await self._on_loop(self._kind(ASYNCIO, path, location, certain=True)) == "file"
 
     def isdir(self, path: str, location: str | None = None) -> bool:
-        return self._step(self._kind(blocking, path, location)) == "directory"
+        return self._step(self._kind(SYNC, path, location)) == "directory"
 
     async def _isdir(self, path: str, location: str | None = None) -> bool:
-        return await self._on_loop(self._kind(awaitable, path, location)) == "directory"
+        return await self._on_loop(self._kind(ASYNCIO, path, location)) == "directory"
 
     async def _kind(
-        self, caller: Caller, path: str, location: str | None, *, certain: bool = False
+        self, runner: Runner, path: str, location: str | None, *, certain: bool = False
     ) -> str | None:
         # fsspec's own isfile and isdir say False whatever goes wrong.
         try:
-            kind: str = (await self._look(caller, path, location, certain))["type"]
+            kind: str = (await self._look(runner, path, location, certain))["type"]
         except FileNotFoundError:
             return None
         return kind
@@ -190,29 +190,29 @@ class Reading(Base):
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         selected = self._readable(kwargs.get("location"))
         with self.store.ending():
-            infos = spread(selected, lambda caller: self._list(caller, path, **kwargs))
+            infos = run_on_targets(selected, lambda runner: self._list(runner, path, **kwargs))
         return _named(infos, detail)
 
     async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
-        return _named(await self._on_loop(self._list(awaitable, path, **kwargs)), detail)
+        return _named(await self._on_loop(self._list(ASYNCIO, path, **kwargs)), detail)
 
     async def _list(
-        self, caller: Caller, path: str, location: str | None = None, **kwargs: Any
+        self, runner: Runner, path: str, location: str | None = None, **kwargs: Any
     ) -> list[Info]:
         key, selected = self._strip_protocol(path), self._readable(location)
 
         async def ask(each: Location) -> list[Info]:
-            return self.store.shown(each, await children(each, caller, key))
+            return self.store.visible(each, await children(each, runner, key))
 
         found = await merge_children(
             selected,
-            caller,
+            runner,
             ask,
             f"list {key!r}",
             strict=self.store.strict,
         )
         if found is None:
-            info = await self._look(caller, key, location)
+            info = await self._look(runner, key, location)
             return [info] if info["type"] == "file" else []
         return found
 
@@ -227,12 +227,12 @@ class Reading(Base):
 
     async def _below(self, key: str, location: str | None) -> dict[str, Info]:
         selected, prefix = self._readable(location), f"{key}/" if key else ""
-        strict, shown = self.store.strict, self.store.shown
-        pages = list_merged(selected, awaitable, prefix, strict=strict, shown=shown)
+        strict, visible = self.store.strict, self.store.visible
+        pages = list_merged(selected, ASYNCIO, prefix, strict=strict, visible=visible)
         found = {info["name"]: info async for page in pages for info in page}
         if not found and key:
             with suppress(FileNotFoundError):
-                info = await self._look(awaitable, key, location, certain=True)
+                info = await self._look(ASYNCIO, key, location, certain=True)
                 if info["type"] == "file":
                     found[key] = info
         return dict(sorted(found.items()))

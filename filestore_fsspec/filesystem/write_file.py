@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from fsspec.compression import compr
 
-from filestore_fsspec.drivers.whole import Whole
+from filestore_fsspec.drivers.shared.discard import DiscardOnError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _BUFFER_BYTES = 2**16
 _FRAMES = 8
 
 
-class WriteFile(Whole, io.BufferedRandom):
+class WriteFile(DiscardOnError, io.BufferedRandom):
     """A file that shows nowhere until it is closed, and never if its `with` body raised."""
 
     def __init__(

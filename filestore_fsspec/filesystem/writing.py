@@ -13,13 +13,13 @@ from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import has_magic
 
-from filestore_fsspec.bridge import awaitable
+from filestore_fsspec.bridge import ASYNCIO
+from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.errors import NotFound
 from filestore_fsspec.filesystem.folders import make_folder, remove_folder, remove_tree
 from filestore_fsspec.filesystem.reading import Reading
-from filestore_fsspec.journal.legs import delete_legs, put_legs
+from filestore_fsspec.journal.recording import record_delete, record_put
 from filestore_fsspec.operations import delete_each, list_merged, write_each
-from filestore_fsspec.proof import prove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Writing(Reading):
             content,
             mode,
             location,
-            lambda each, force: each.write(awaitable, key, content, overwrite=force),
+            lambda each, force: each.write(ASYNCIO, key, content, overwrite=force),
         )
 
     async def _put_file(
@@ -67,7 +67,7 @@ class Writing(Reading):
             lpath,
             mode,
             location,
-            lambda each, force: each.send(awaitable, key, lpath, overwrite=force),
+            lambda each, force: each.send(ASYNCIO, key, lpath, overwrite=force),
         )
         callback.absolute_update(size)
 
@@ -76,17 +76,17 @@ class Writing(Reading):
     ) -> None:
         what = f"write {key!r}"
         if self.store.verify_content:
-            await self._on_loop(prove(awaitable, key, source, "cannot write"))
+            await self._on_loop(verify_checksum(ASYNCIO, key, source, "cannot write"))
         targets, force = self._writable(location, what), mode != "create"
         if not force and len(targets) > 1 and await self._exists(key, location=location):
             raise FileExistsError(f"cannot {what}: it is there already")
 
         async def write_all() -> list[Location]:
-            async with put_legs(
-                self.store.journal, awaitable, targets, key, source, overwrite=force
+            async with record_put(
+                self.store.journal, ASYNCIO, targets, key, source, overwrite=force
             ) as legs:
-                put = legs.watch(lambda each: write(each, force))
-                return await write_each(targets, awaitable, put, what, self.store.min_copies)
+                put = legs.track(lambda each: write(each, force))
+                return await write_each(targets, ASYNCIO, put, what, self.store.min_copies)
 
         if not await self._on_loop(write_all()):
             raise FileExistsError(f"cannot {what}: it is there already")
@@ -96,12 +96,12 @@ class Writing(Reading):
         if not await self._isfile(key, location):
             raise NotFound(f"cannot delete {key!r}: there is no such file")
         await self._delete(
-            location, f"delete {key!r}", lambda each: each.remove(awaitable, key), [key]
+            location, f"delete {key!r}", lambda each: each.remove(ASYNCIO, key), [key]
         )
 
     async def _each(self, location: str | None, what: str, act: Any) -> None:
         targets = self._writable(location, what)
-        await self._on_loop(delete_each(targets, awaitable, act, what))
+        await self._on_loop(delete_each(targets, ASYNCIO, act, what))
 
     async def _delete(
         self, location: str | None, what: str, delete: Any, keys: Sequence[str]
@@ -109,8 +109,8 @@ class Writing(Reading):
         targets = self._writable(location, what)
 
         async def delete_all() -> None:
-            async with delete_legs(self.store.journal, awaitable, targets, keys) as legs:
-                await delete_each(targets, awaitable, legs.watch(delete), what)
+            async with record_delete(self.store.journal, ASYNCIO, targets, keys) as legs:
+                await delete_each(targets, ASYNCIO, legs.track(delete), what)
 
         await self._on_loop(delete_all())
 
@@ -132,7 +132,7 @@ class Writing(Reading):
                 await self._delete(
                     location,
                     f"delete {each!r}",
-                    lambda place, key=each: remove_tree(place, awaitable, key),
+                    lambda place, key=each: remove_tree(place, ASYNCIO, key),
                     keys,
                 )
             else:
@@ -143,8 +143,8 @@ class Writing(Reading):
         if self.store.journal is None:
             return []
         targets = self._writable(location, f"delete {folder!r}")
-        prefix, shown = f"{folder}/" if folder else "", self.store.shown
-        pages = list_merged(targets, awaitable, prefix, strict=False, shown=shown)
+        prefix, visible = f"{folder}/" if folder else "", self.store.visible
+        pages = list_merged(targets, ASYNCIO, prefix, strict=False, visible=visible)
         return [info["name"] async for page in pages for info in page]
 
     async def _cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
@@ -170,12 +170,12 @@ class Writing(Reading):
         self, path: str, exist_ok: bool = False, location: str | None = None
     ) -> None:
         key = self._strip_protocol(path)
-        kind = await self._on_loop(self._kind(awaitable, key, location))
+        kind = await self._on_loop(self._kind(ASYNCIO, key, location))
         if kind == "file" or (kind and not exist_ok):
             raise FileExistsError(f"cannot make the folder {key!r}: it is there already")
         if key:
             await self._each(
-                location, f"make the folder {key!r}", lambda each: make_folder(each, awaitable, key)
+                location, f"make the folder {key!r}", lambda each: make_folder(each, ASYNCIO, key)
             )
 
     def mv(
@@ -208,7 +208,7 @@ class Writing(Reading):
         if infos:
             raise OSError(f"cannot remove the folder {key!r}: it is not empty")
         what = f"remove the folder {key!r}"
-        await self._each(location, what, lambda each: remove_folder(each, awaitable, key))
+        await self._each(location, what, lambda each: remove_folder(each, ASYNCIO, key))
 
     def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
         if truncate or not self.exists(path):

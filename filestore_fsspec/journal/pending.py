@@ -21,7 +21,7 @@ _SELECT = (
 )
 
 
-class Leg(NamedTuple):
+class PendingWrite(NamedTuple):
     """An action at one location whose success is not known."""
 
     seq: int
@@ -48,10 +48,10 @@ class Leg(NamedTuple):
     """Whose action it is, until that has ended; then 0."""
 
 
-class PendingLegs(JournalFile):
+class PendingWrites(JournalFile):
     """The legs in a file, as readers and a replay see them."""
 
-    def order(self, locations: Locations, key: str) -> tuple[Locations, Locations]:
+    def read_plan(self, locations: Locations, key: str) -> tuple[Locations, Locations]:
         """Return who is to be asked for `key`, and who only if all of these say absent.
 
         A location with a pending delete is in neither: there the object counts as absent. One
@@ -75,7 +75,7 @@ class PendingLegs(JournalFile):
                 (last if stale else fresh).append(location)
         return tuple(fresh), tuple(last)
 
-    def shown(self, location: Location, page: Page) -> Page:
+    def visible(self, location: Location, page: Page) -> Page:
         """Return a page of a location's listing without what is to be deleted there."""
         if not self.rows("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1"):
             return page
@@ -92,9 +92,9 @@ class PendingLegs(JournalFile):
             if info["type"] == "directory" or slots[info["name"]] not in hidden
         ]
 
-    def pending(self) -> list[Leg]:
+    def pending(self) -> list[PendingWrite]:
         """Return every leg that is recorded, in order."""
-        return [Leg(*row) for row in self.rows(f"{_SELECT} ORDER BY seq")]
+        return [PendingWrite(*row) for row in self.rows(f"{_SELECT} ORDER BY seq")]
 
     # What a replay needs.
 
@@ -110,32 +110,32 @@ class PendingLegs(JournalFile):
             for seq, location, slot in rows:  # noqa: B007 - goes on behind the last
                 yield location, slot
 
-    def top(self, place: tuple[str, str]) -> Leg | None:
+    def top(self, place: tuple[str, str]) -> PendingWrite | None:
         """Return the latest leg of a location and slot, if there is one."""
         rows = self.rows(
             f"{_SELECT} WHERE location = ? AND slot = ? ORDER BY seq DESC LIMIT 1", place
         )
-        return Leg(*rows[0]) if rows else None
+        return PendingWrite(*rows[0]) if rows else None
 
-    def begin_replay(self, leg: Leg) -> bool:
+    def begin_replay(self, leg: PendingWrite) -> bool:
         """Mark a leg before it is carried out; return False if it is no longer the latest."""
         return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
 
-    def end_replay(self, leg: Leg, _error: None = None) -> bool:
+    def end_replay(self, leg: PendingWrite, _error: None = None) -> bool:
         """Forget a leg that was carried out, and those below; not if a later one came."""
         statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
         return self._end(leg, statement, leg.location, leg.slot, leg.seq)
 
-    def drop(self, leg: Leg, _error: Exception | None = None) -> bool:
+    def drop(self, leg: PendingWrite, _error: Exception | None = None) -> bool:
         """Forget a leg that never happened, but not those below; not if a later one came."""
         return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
 
-    def fail_replay(self, leg: Leg, error: Exception) -> bool:
+    def fail_replay(self, leg: PendingWrite, error: Exception) -> bool:
         """Keep a leg, with why it could not be carried out."""
         statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
         return self._end(leg, statement, printable(error), leg.seq)
 
-    def _end(self, leg: Leg, statement: str, *values: object) -> bool:
+    def _end(self, leg: PendingWrite, statement: str, *values: object) -> bool:
         with self.transaction(durable=False) as connection:
             (latest,) = connection.execute(
                 "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?",

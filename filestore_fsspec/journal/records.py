@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from filestore_fsspec.errors import CorruptedFileStoreException
-from filestore_fsspec.journal.pending import PendingLegs, identity, printable, slot_of
+from filestore_fsspec.journal.pending import PendingWrites, identity, printable, slot_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,10 +47,10 @@ class Recorded:
     """Where another content is still to come from another location: nothing is to be created."""
 
 
-class Journal(PendingLegs):
+class Journal(PendingWrites):
     """The legs in a file. Threads and processes may share it.
 
-    It is called through a `bridge.Caller`, as a location's filesystem is, where it writes.
+    It is called through a `bridge.Runner`, as a location's filesystem is, where it writes.
     """
 
     async_impl: ClassVar[bool] = False

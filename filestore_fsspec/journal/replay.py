@@ -19,8 +19,8 @@ from filestore_fsspec.operations import log
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from filestore_fsspec.bridge import Caller
-    from filestore_fsspec.journal.pending import Leg
+    from filestore_fsspec.bridge import Runner
+    from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.journal.records import Journal
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
@@ -41,16 +41,16 @@ class Replayed(NamedTuple):
     """Why it was kept or dropped."""
 
 
-async def replay(journal: Journal, locations: Locations, caller: Caller) -> list[Replayed]:
+async def replay(journal: Journal, locations: Locations, runner: Runner) -> list[Replayed]:
     """Carry out the pending legs of `locations` in order; return what became of each.
 
     Legs of other locations, and of actions that are under way, stay as they are.
     """
     lock = journal.replay_lock()
     while not lock.acquire(wait=False):
-        await caller.pause(_PAUSE_SECONDS)
+        await runner.pause(_PAUSE_SECONDS)
     try:
-        mending = _Replay(journal, locations, caller)
+        mending = _Replay(journal, locations, runner)
         for place in journal.places():
             await mending.mend(place)
         return mending.found
@@ -71,8 +71,8 @@ _LEFT_ALONE = _Ending("drop", "done")
 
 
 class _Replay:
-    def __init__(self, journal: Journal, locations: Locations, caller: Caller) -> None:
-        self._journal, self._locations, self._caller = journal, locations, caller
+    def __init__(self, journal: Journal, locations: Locations, runner: Runner) -> None:
+        self._journal, self._locations, self._caller = journal, locations, runner
         self._known = {identity(location): location for location in reversed(locations)}
         self._down: dict[Location, LocationUnavailable] = {}
         self.found: list[Replayed] = []
@@ -96,7 +96,7 @@ class _Replay:
                 log.warning("replay: %s: %s", ending.state, ending.error)
             self.found.append(Replayed(location, leg.key, leg.action, ending.state, ending.error))
 
-    async def _carry_out(self, leg: Leg, location: Location) -> _Ending:
+    async def _carry_out(self, leg: PendingWrite, location: Location) -> _Ending:
         if location.read_only:
             return _Ending("fail_replay", "kept", ReadOnly(f"{location}: read-only"))
         if leg.action == "delete":
@@ -105,7 +105,7 @@ class _Replay:
         with TemporaryDirectory(prefix="filestore-") as folder:
             return await self._put(leg, location, Path(folder) / "content")
 
-    async def _put(self, leg: Leg, location: Location, copy: Path) -> _Ending:
+    async def _put(self, leg: PendingWrite, location: Location, copy: Path) -> _Ending:
         held = await self._holds(leg, location, copy)
         if held:
             return _DONE
@@ -126,7 +126,7 @@ class _Replay:
         sent = location.send(self._caller, leg.key, str(copy), overwrite=leg.overwrite)
         return _DONE if await self._asked(location, sent) else _LEFT_ALONE
 
-    async def _holds(self, leg: Leg, location: Location, copy: Path) -> bool | None:
+    async def _holds(self, leg: PendingWrite, location: Location, copy: Path) -> bool | None:
         """Bring what a leg was to put, if a location has it, to `copy`; None: it has nothing."""
         try:
             info = await self._asked(location, location.stat(self._caller, leg.key))

@@ -9,18 +9,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from filestore_fsspec.attempts import ThereAfterAll
-from filestore_fsspec.cleanup import AGE_SECONDS, remove_leftovers
+from filestore_fsspec.checksum import verify_checksum
+from filestore_fsspec.cleanup import AGE_SECONDS, remove_stale_files
 from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import begins_a_key, temporary_path
 from filestore_fsspec.location.place import Place
-from filestore_fsspec.proof import prove
+from filestore_fsspec.retry import AmbiguousCreate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from filestore_fsspec.bridge import Caller
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.bridge import Runner
+    from filestore_fsspec.drivers.shared.driver import Info
 
 
 _COMPARE_BYTES = 8 * 2**20
@@ -32,7 +32,7 @@ class Objects(Place):
 
     async def read(
         self,
-        caller: Caller,
+        runner: Runner,
         key: str,
         start: int | None = None,
         end: int | None = None,
@@ -47,13 +47,13 @@ class Objects(Place):
             CorruptedFileStoreException: `verify`, and a whole object is not what `key` says.
         """
         path = self.fs_path(key)
-        content: bytes = await self.attempt(caller, "get", key, "cat_file", path, start, end)
+        content: bytes = await self.attempt(runner, "get", key, "cat_file", path, start, end)
         if verify and start is None and end is None:
-            await prove(caller, key, content, f"{self}: cannot get")
+            await verify_checksum(runner, key, content, f"{self}: cannot get")
         return content
 
     async def fetch(
-        self, caller: Caller, key: str, local_path: Path, *, verify: bool = False
+        self, runner: Runner, key: str, local_path: Path, *, verify: bool = False
     ) -> None:
         """Bring an object to `local_path`, which is replaced when all of it is there.
 
@@ -67,15 +67,15 @@ class Objects(Place):
         local_path.parent.mkdir(parents=True, exist_ok=True)
         Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
-            await self.attempt(caller, "download", key, "get_file", path, beside)
+            await self.attempt(runner, "download", key, "get_file", path, beside)
             if verify:
-                await prove(caller, key, beside, f"{self}: cannot download")
+                await verify_checksum(runner, key, beside, f"{self}: cannot download")
             os.replace(beside, local_path)  # noqa: PTH105
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(beside)  # noqa: PTH108
 
-    async def write(self, caller: Caller, key: str, content: bytes, *, overwrite: bool) -> bool:
+    async def write(self, runner: Runner, key: str, content: bytes, *, overwrite: bool) -> bool:
         """Write an object; return False if it was there and is left alone.
 
         Raises:
@@ -83,9 +83,9 @@ class Objects(Place):
         """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
         try:
-            await self.attempt(caller, "put", key, "pipe_file", path, content, mode=mode)
-        except ThereAfterAll:
-            return await self._is_ours(caller, key, BytesIO(content))
+            await self.attempt(runner, "put", key, "pipe_file", path, content, mode=mode)
+        except AmbiguousCreate:
+            return await self._is_ours(runner, key, BytesIO(content))
         except FileExistsError:
             return False
         self.written()
@@ -93,7 +93,7 @@ class Objects(Place):
 
     async def send(
         self,
-        caller: Caller,
+        runner: Runner,
         key: str,
         local_path: str,
         *,
@@ -110,56 +110,56 @@ class Objects(Place):
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
         method = "put_verified" if verify else "put_file"
         try:
-            await self.attempt(caller, "upload", key, method, local_path, path, mode=mode)
-        except ThereAfterAll:
+            await self.attempt(runner, "upload", key, method, local_path, path, mode=mode)
+        except AmbiguousCreate:
             with open(local_path, "rb") as content:  # noqa: ASYNC230, PTH123 - after a failure
-                return await self._is_ours(caller, key, content)
+                return await self._is_ours(runner, key, content)
         except FileExistsError:
             return False
         self.written()
         return True
 
-    async def holds(self, caller: Caller, key: str) -> bool:
+    async def holds(self, runner: Runner, key: str) -> bool:
         """Tell whether the object is present; a folder is none.
 
         Raises:
             TransportException: the location could not say.
         """
         path = self.fs_path(key)
-        return await self.attempt(caller, "look for", key, "isfile", path)  # type: ignore[no-any-return]
+        return await self.attempt(runner, "look for", key, "isfile", path)  # type: ignore[no-any-return]
 
-    async def stat(self, caller: Caller, key: str) -> dict[str, Any]:
+    async def stat(self, runner: Runner, key: str) -> dict[str, Any]:
         """Return `size` (bytes or None), `modified` (aware, or None) and `type`.
 
         Raises:
             NotFound, TransportException: as in `read`.
         """
         path = self.fs_path(key)
-        return await self.attempt(caller, "look for", key, "info", path)  # type: ignore[no-any-return]
+        return await self.attempt(runner, "look for", key, "info", path)  # type: ignore[no-any-return]
 
-    async def remove(self, caller: Caller, key: str) -> None:
+    async def remove(self, runner: Runner, key: str) -> None:
         """Delete an object; one that is absent is no error.
 
         Raises:
             TransportException: the location could not delete it.
         """
         with suppress(NotFound):
-            await self.attempt(caller, "delete", key, "rm_file", self.fs_path(key))
+            await self.attempt(runner, "delete", key, "rm_file", self.fs_path(key))
 
-    async def remove_many(self, caller: Caller, keys: Sequence[str]) -> dict[str, Exception]:
+    async def remove_many(self, runner: Runner, keys: Sequence[str]) -> dict[str, Exception]:
         """Delete up to `delete_batch_chunk_size` objects in one request; return what failed.
 
         Raises:
             TransportException: the request as a whole failed.
         """
         paths = {self.fs_path(key): key for key in keys}
-        failed = await self.attempt(caller, "delete", keys[0], "rm_files", list(paths))
+        failed = await self.attempt(runner, "delete", keys[0], "rm_files", list(paths))
         return {
             paths[path]: self._failure("delete", paths[path], error)
             for path, error in failed.items()
         }
 
-    async def pages(self, caller: Caller, prefix: str = "") -> AsyncIterator[list[Info]]:
+    async def pages(self, runner: Runner, prefix: str = "") -> AsyncIterator[list[Info]]:
         """Yield what is stored under keys that start with `prefix`, some at a time, in any order.
 
         An info's `name` is the key, which no other has; what no key leads to is passed over.
@@ -174,7 +174,7 @@ class Objects(Place):
             more = True
             while more:
                 start = self._root + path_prefix
-                infos, token = await self.attempt(caller, "list", prefix, "list_page", start, token)
+                infos, token = await self.attempt(runner, "list", prefix, "list_page", start, token)
                 yield [
                     {**info, "name": key}
                     for info in infos
@@ -182,13 +182,13 @@ class Objects(Place):
                 ]
                 more = token is not None
 
-    async def _is_ours(self, caller: Caller, key: str, content: IO[bytes]) -> bool:
+    async def _is_ours(self, runner: Runner, key: str, content: IO[bytes]) -> bool:
         """Tell whether an object is what was written: by an attempt whose answer was lost."""
         start, more = 0, True
         while more:
             piece = content.read(_COMPARE_BYTES)
             end = start + len(piece) + 1  # one byte more than there may be, at the end
-            found = await self.read(caller, key, start, end)
+            found = await self.read(runner, key, start, end)
             if found[: len(piece)] != piece:
                 return False
             start += len(piece)
@@ -197,14 +197,14 @@ class Objects(Place):
 
     def written(self) -> None:
         """Note a write: what killed writers left is then removed in the background."""
-        if self._sweeper is not None:
-            self._sweeper.wake()
+        if self._cleaner is not None:
+            self._cleaner.wake()
 
-    async def clean_up(self, caller: Caller, older_than_seconds: float = AGE_SECONDS) -> list[str]:
+    async def clean_up(self, runner: Runner, older_than_seconds: float = AGE_SECONDS) -> list[str]:
         """Remove what killed writers left and nobody wrote to for so long; return the paths.
 
         Raises:
             TransportException: the location could not be looked through, or did not remove it.
         """
-        call = partial(self.attempt, caller, "clean up", self._root)
-        return await remove_leftovers(call, self._root, older_than_seconds)
+        call = partial(self.attempt, runner, "clean up", self._root)
+        return await remove_stale_files(call, self._root, older_than_seconds)

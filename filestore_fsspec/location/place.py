@@ -11,11 +11,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.attempts import ATTEMPTS, call
 from filestore_fsspec.breaker import Breaker
-from filestore_fsspec.cleanup import sweeper_of
+from filestore_fsspec.cleanup import cleaner_of
 from filestore_fsspec.drivers import load_driver
-from filestore_fsspec.drivers.failures import Garbled
+from filestore_fsspec.drivers.shared.errors import ChecksumMismatch
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     FileStoreException,
@@ -25,13 +24,14 @@ from filestore_fsspec.errors import (
     TransportException,
 )
 from filestore_fsspec.keys import is_key, parse_key
+from filestore_fsspec.retry import ATTEMPTS, call_with_retry
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
 if TYPE_CHECKING:
     from filestore_fsspec.breaker import State
-    from filestore_fsspec.bridge import Caller
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.bridge import Runner
+    from filestore_fsspec.drivers.shared.driver import Info
 
 log = logging.getLogger("filestore_fsspec")
 
@@ -72,7 +72,7 @@ class Place:
         self._layout = self.target.layout
         self._fs: Any = None
         self._lock = threading.Lock()
-        self._sweeper = sweeper_of(self.target)
+        self._cleaner = cleaner_of(self.target)
         _living.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Place:
 
     async def attempt(
         self,
-        caller: Caller,
+        runner: Runner,
         action: str,
         key: str,
         method: str,
@@ -162,10 +162,10 @@ class Place:
                 was tried.
             CorruptedFileStoreException: what arrived is not what was sent.
         """
-        if self.is_left_alone():
+        if self.is_circuit_open():
             raise self.skipped(f"{action} {key!r}")
         try:
-            answer = await call(caller, self.fs, self.attempts, method, *args, **kwargs)
+            answer = await call_with_retry(runner, self.fs, self.attempts, method, *args, **kwargs)
         except FileExistsError:
             self._note(None)
             raise
@@ -180,13 +180,15 @@ class Place:
         breaker = self.breaker
         if breaker is None:
             return
-        if isinstance(error, Garbled) or not isinstance(error, ConnectionError | TimeoutError):
+        if isinstance(error, ChecksumMismatch) or not isinstance(
+            error, ConnectionError | TimeoutError
+        ):
             if breaker.succeeded():
                 log.warning("%s: is back", self)
         elif breaker.failed():
             log.warning("%s: failed, and is left alone for %g s", self, breaker.seconds)
 
-    def is_left_alone(self) -> bool:
+    def is_circuit_open(self) -> bool:
         """Tell whether its breaker says not to ask it; if it is time, have a thread look."""
         if self.breaker is None or self.breaker.state == "closed":
             return False
@@ -215,7 +217,7 @@ class Place:
         for secret in self.target.secrets:
             reason = reason.replace(secret, "***")
         message = f"{self}: cannot {action} {key!r}: {reason}"
-        if isinstance(error, Garbled):
+        if isinstance(error, ChecksumMismatch):
             return CorruptedFileStoreException(message)
         if isinstance(error, FileNotFoundError):
             return NotFound(message, error)
@@ -227,8 +229,8 @@ class Place:
 
     def close(self) -> None:
         """Close the connections. The next call makes new ones."""
-        if self._sweeper is not None:
-            self._sweeper.stop()
+        if self._cleaner is not None:
+            self._cleaner.stop()
         with self._lock:
             fs, self._fs = self._fs, None
         if self.breaker is not None:

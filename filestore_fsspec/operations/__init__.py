@@ -13,7 +13,13 @@ from filestore_fsspec.operations.reading import (
     locate_each,
     read_first,
 )
-from filestore_fsspec.operations.select import Locations, Page, select, select_writable, spread
+from filestore_fsspec.operations.select import (
+    Locations,
+    Page,
+    run_on_targets,
+    select,
+    select_writable,
+)
 from filestore_fsspec.operations.writing import delete_each, write_each
 
 __all__ = [
@@ -29,8 +35,8 @@ __all__ = [
     "merge_children",
     "no_right_content",
     "read_first",
+    "run_on_targets",
     "select",
     "select_writable",
-    "spread",
     "write_each",
 ]

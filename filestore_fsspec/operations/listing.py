@@ -10,18 +10,18 @@ from filestore_fsspec.operations.outcomes import failures_of, log, unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations.select import Locations, Page
 
 
 async def list_merged(
     locations: Locations,
-    caller: Caller,
+    runner: Runner,
     prefix: str,
     *,
     strict: bool,
-    shown: Callable[[Location, Page], Page] | None = None,
+    visible: Callable[[Location, Page], Page] | None = None,
 ) -> AsyncGenerator[Page, None]:
     """Yield what all locations hold, some at a time, each key once, first location first.
 
@@ -33,8 +33,8 @@ async def list_merged(
     seen: set[str] = set()
     for location in locations:
         try:
-            async for page in location.pages(caller, prefix):
-                counted = page if shown is None else shown(location, page)
+            async for page in location.pages(runner, prefix):
+                counted = page if visible is None else visible(location, page)
                 fresh = [info for info in counted if info["name"] not in seen]
                 if location is not locations[-1]:  # after which nobody asks
                     seen.update(info["name"] for info in fresh)
@@ -47,7 +47,7 @@ async def list_merged(
 
 async def merge_children(
     locations: Locations,
-    caller: Caller,
+    runner: Runner,
     ask: Callable[[Location], Coroutine[Any, Any, Page]],
     what: str,
     *,
@@ -60,7 +60,7 @@ async def merge_children(
     Raises:
         LocationUnavailable: a location could not say (`strict=False`: logged).
     """
-    outcomes = await caller.each(ask(location) for location in locations)
+    outcomes = await runner.each(ask(location) for location in locations)
     unknown = {
         location: error
         for location, error in failures_of(locations, outcomes).items()

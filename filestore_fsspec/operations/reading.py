@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from filestore_fsspec.breaker import State
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations.select import Locations
 
@@ -47,7 +47,7 @@ async def read_first(
     locations: Locations,
     read: Callable[[Location], Awaitable[T]],
     what: str,
-    last: Locations = (),
+    fallback: Locations = (),
 ) -> tuple[Location, T]:
     """Ask the locations in order; return the first that has the object, with its answer.
 
@@ -63,7 +63,7 @@ async def read_first(
     skipped: list[Location] = []
     wrong: list[CorruptedFileStoreException] = []
     for number, location in enumerate(locations):
-        if location.is_left_alone():
+        if location.is_circuit_open():
             skipped.append(location)
             continue
         try:
@@ -81,13 +81,13 @@ async def read_first(
         raise no_right_content(what, wrong, unknown)
     if unknown:
         raise unavailable(what, unknown)
-    if last:
-        return await read_first(last, read, what)
+    if fallback:
+        return await read_first(fallback, read, what)
     names = ", ".join(map(str, locations)) or "every location: it is deleted, or is to be"
     raise NotFound(f"cannot {what}: absent at {names}")
 
 
-async def find_first(locations: Locations, caller: Caller, key: str) -> list[Location]:
+async def find_first(locations: Locations, runner: Runner, key: str) -> list[Location]:
     """Return the first location that has the object, or none.
 
     Raises:
@@ -97,7 +97,7 @@ async def find_first(locations: Locations, caller: Caller, key: str) -> list[Loc
     for number, location in enumerate(locations):
         try:
             with share(len(locations) - number):
-                if await location.holds(caller, key):
+                if await location.holds(runner, key):
                     return [location]
         except TransportException as error:
             unknown[location] = error
@@ -106,9 +106,9 @@ async def find_first(locations: Locations, caller: Caller, key: str) -> list[Loc
     return []
 
 
-async def find_each(locations: Locations, caller: Caller, key: str) -> list[Location]:
+async def find_each(locations: Locations, runner: Runner, key: str) -> list[Location]:
     """Return every location that has the object; otherwise like `find_first`."""
-    outcomes = await caller.each(location.holds(caller, key) for location in locations)
+    outcomes = await runner.each(location.holds(runner, key) for location in locations)
     present = [each for each, held in zip(locations, outcomes, strict=True) if held is True]
     unknown = failures_of(locations, outcomes)
     if unknown and not present:
@@ -118,16 +118,16 @@ async def find_each(locations: Locations, caller: Caller, key: str) -> list[Loca
     return present
 
 
-async def locate_each(locations: Locations, caller: Caller, key: str) -> list[Located]:
+async def locate_each(locations: Locations, runner: Runner, key: str) -> list[Located]:
     """Return what every location says of the object."""
-    outcomes = await caller.each(_locate(location, caller, key) for location in locations)
+    outcomes = await runner.each(_locate(location, runner, key) for location in locations)
     return [value_of(outcome) for outcome in outcomes]
 
 
-async def _locate(location: Location, caller: Caller, key: str) -> Located:
+async def _locate(location: Location, runner: Runner, key: str) -> Located:
     started = time.monotonic()
     try:
-        info = await location.stat(caller, key)
+        info = await location.stat(runner, key)
     except NotFound:
         return Located(location, "absent", seconds=time.monotonic() - started)
     except TransportException as error:

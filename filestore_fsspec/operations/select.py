@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filestore_fsspec.bridge import awaitable, blocking, run, wait
+from filestore_fsspec.bridge import ASYNCIO, SYNC, run, wait
 from filestore_fsspec.deadline import is_limited
 from filestore_fsspec.errors import ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.location import Location
 
 T = TypeVar("T")
@@ -53,9 +53,9 @@ def select_writable(locations: Locations, name: str, action: str) -> Locations:
     return writable
 
 
-def spread(
+def run_on_targets(
     locations: Locations,
-    operation: Callable[[Caller], Coroutine[Any, Any, T]],
+    operation: Callable[[Runner], Coroutine[Any, Any, T]],
     *,
     small: bool = True,
 ) -> T:
@@ -66,5 +66,5 @@ def spread(
     """
     here = not any(location.driver.may_wait for location in locations[:-1])
     if len(locations) == 1 or (small and here and not is_limited()):
-        return run(operation(blocking))
-    return wait(operation(awaitable))
+        return run(operation(SYNC))
+    return wait(operation(ASYNCIO))

@@ -10,14 +10,14 @@ from filestore_fsspec.operations.outcomes import failures_of, log
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations.select import Locations
 
 
 async def write_each(
     locations: Locations,
-    caller: Caller,
+    runner: Runner,
     write: Callable[[Location], Coroutine[Any, Any, bool]],
     what: str,
     min_copies: int | None = None,
@@ -28,7 +28,7 @@ async def write_each(
         TransportException: the only location failed.
         PartialWrite: one of several failed, and fewer than `min_copies` were written.
     """
-    outcomes = await caller.each(write(location) for location in locations)
+    outcomes = await runner.each(write(location) for location in locations)
     written = [each for each, done in zip(locations, outcomes, strict=True) if done is True]
     failed = failures_of(locations, outcomes)
     if failed and (min_copies is None or len(written) < min_copies):
@@ -40,7 +40,7 @@ async def write_each(
 
 async def delete_each(
     locations: Locations,
-    caller: Caller,
+    runner: Runner,
     delete: Callable[[Location], Coroutine[Any, Any, None]],
     what: str,
 ) -> None:
@@ -50,7 +50,7 @@ async def delete_each(
         TransportException: the only location failed.
         PartialWrite: one of several failed; all were tried.
     """
-    outcomes = await caller.each(delete(location) for location in locations)
+    outcomes = await runner.each(delete(location) for location in locations)
     failed = failures_of(locations, outcomes)
     if failed:
         deleted = [location for location in locations if location not in failed]

@@ -128,12 +128,16 @@ class Setup:
         """Return how many keys one request deletes at every location."""
         return min(location.delete_batch_chunk_size() for location in self.locations)
 
-    def _bulk(self, locations: Locations, at_once: int | None, callback: Callback) -> Bulk:
-        if at_once is not None and at_once < 1:
-            raise ValueError("at_once is a whole number from 1, or None for the default")
+    def _bulk(self, locations: Locations, max_concurrency: int | None, callback: Callback) -> Bulk:
+        if max_concurrency is not None and max_concurrency < 1:
+            raise ValueError("max_concurrency is a whole number from 1, or None for the default")
         drivers = [each.driver for each in locations]
         in_threads = all(not driver.async_impl or driver.direct for driver in drivers)
-        return Bulk(at_once or max(driver.at_once for driver in drivers), callback, in_threads)
+        return Bulk(
+            max_concurrency or max(driver.max_concurrency for driver in drivers),
+            callback,
+            in_threads,
+        )
 
     def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
         """Have what runs inside end in time: the call's own, or the store's."""

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from filestore_fsspec.bridge import awaitable
+from filestore_fsspec.bridge import ASYNCIO
 from filestore_fsspec.bulk import delete_many
+from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.errors import (
     FileStoreException,
     LocationUnavailable,
@@ -15,7 +16,7 @@ from filestore_fsspec.errors import (
     PartialWrite,
     TransportException,
 )
-from filestore_fsspec.journal.legs import delete_legs, put_legs
+from filestore_fsspec.journal.recording import record_delete, record_put
 from filestore_fsspec.operations import (
     Located,
     Locations,
@@ -28,13 +29,12 @@ from filestore_fsspec.operations import (
     select,
     write_each,
 )
-from filestore_fsspec.proof import prove
 from filestore_fsspec.store.setup import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.bulk import LocalPath
     from filestore_fsspec.journal.records import Journal
     from filestore_fsspec.journal.replay import Replayed
@@ -47,48 +47,48 @@ T = TypeVar("T")
 class Store(Setup):
     """The functions of a store."""
 
-    def order(self, location: str, path: str) -> tuple[Locations, Locations]:
+    def read_plan(self, location: str, path: str) -> tuple[Locations, Locations]:
         """Return who is asked for `path`, and who only if all of these say absent.
 
         Raises:
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
-        selected = select(self.locations, location)
-        return (selected, ()) if self.journal is None else self.journal.order(selected, path)
+        primary = select(self.locations, location)
+        return (primary, ()) if self.journal is None else self.journal.read_plan(primary, path)
 
-    def shown(self, location: Location, page: Page) -> Page:
+    def visible(self, location: Location, page: Page) -> Page:
         """Return a page of a location's listing without what is to be deleted there."""
-        return page if self.journal is None else self.journal.shown(location, page)
+        return page if self.journal is None else self.journal.visible(location, page)
 
-    async def _locate(self, caller: Caller, path: str) -> list[Located]:
-        found = await locate_each(self.locations, caller, path)
-        selected, last = self.order("all", path)
+    async def _locate(self, runner: Runner, path: str) -> list[Located]:
+        found = await locate_each(self.locations, runner, path)
+        primary, fallback = self.read_plan("all", path)
         return [
             each
-            if each.location in selected or each.location in last
+            if each.location in primary or each.location in fallback
             else Located(each.location, "absent", seconds=each.seconds)
             for each in found
         ]
 
-    async def _replay(self, caller: Caller) -> list[Replayed]:
+    async def _replay(self, runner: Runner) -> list[Replayed]:
         # Imported here: most stores have no journal, and need no SQLite.
         from filestore_fsspec.journal.replay import replay  # noqa: PLC0415
 
-        return await replay(self._journaled(), self.locations, caller)
+        return await replay(self._journaled(), self.locations, runner)
 
     def _journaled(self) -> Journal:
         if self.journal is None:
             raise ValueError("this store has no journal: give it one, FileStore(..., journal=path)")
         return self.journal
 
-    async def _get(self, caller: Caller, path: str, location: str) -> bytes | None:
-        selected, last = self.order(location, path)
+    async def _get(self, runner: Runner, path: str, location: str) -> bytes | None:
+        primary, fallback = self.read_plan(location, path)
         try:
             _, content = await read_first(
-                selected,
-                lambda each: each.read(caller, path, verify=self.verify_content),
+                primary,
+                lambda each: each.read(runner, path, verify=self.verify_content),
                 f"get {path!r}",
-                last,
+                fallback,
             )
         except NotFound:
             return None
@@ -98,44 +98,44 @@ class Store(Setup):
         return content
 
     async def _download(
-        self, caller: Caller, path: str, dest: LocalPath, location: str
+        self, runner: Runner, path: str, dest: LocalPath, location: str
     ) -> list[Location]:
-        (selected, last), local_path = self.order(location, path), Path(dest)
+        (primary, fallback), local_path = self.read_plan(location, path), Path(dest)
         answered, _ = await read_first(
-            selected,
-            lambda each: each.fetch(caller, path, local_path, verify=self.verify_content),
+            primary,
+            lambda each: each.fetch(runner, path, local_path, verify=self.verify_content),
             f"download {path!r}",
-            last,
+            fallback,
         )
         return [answered]
 
-    async def _exists(self, caller: Caller, path: str, location: str) -> list[Location]:
+    async def _exists(self, runner: Runner, path: str, location: str) -> list[Location]:
         find = find_first if location == "any" else find_each
         try:
-            selected, last = self.order(location, path)
-            return await find(selected + last, caller, path)
+            primary, fallback = self.read_plan(location, path)
+            return await find(primary + fallback, runner, path)
         except LocationUnavailable as error:
             self.unless_strict(error)
             return []
 
     async def _put(
-        self, caller: Caller, targets: Locations, path: str, source: bytes | str, *, force: bool
+        self, runner: Runner, targets: Locations, path: str, source: bytes | str, *, force: bool
     ) -> list[Location]:
         async def write(location: Location) -> bool:
             if isinstance(source, bytes):
-                return await location.write(caller, path, source, overwrite=force)
-            return await location.send(caller, path, source, overwrite=force)
+                return await location.write(runner, path, source, overwrite=force)
+            return await location.send(runner, path, source, overwrite=force)
 
         if self.verify_content:
-            await prove(caller, path, source, "cannot put")
-        async with put_legs(self.journal, caller, targets, path, source, overwrite=force) as legs:
+            await verify_checksum(runner, path, source, "cannot put")
+        async with record_put(self.journal, runner, targets, path, source, overwrite=force) as legs:
             return await write_each(
-                targets, caller, legs.watch(write), f"put {path!r}", self.min_copies
+                targets, runner, legs.track(write), f"put {path!r}", self.min_copies
             )
 
     async def _upload(
         self,
-        caller: Caller,
+        runner: Runner,
         targets: Locations,
         src: LocalPath,
         dest: str,
@@ -145,44 +145,46 @@ class Store(Setup):
     ) -> list[Location]:
         local_path = _readable(src)
         if self.verify_content:
-            await prove(caller, dest, local_path, "cannot upload")
+            await verify_checksum(runner, dest, local_path, "cannot upload")
 
         async def send(location: Location) -> bool:
-            return await location.send(caller, dest, local_path, overwrite=force, verify=verify)
+            return await location.send(runner, dest, local_path, overwrite=force, verify=verify)
 
-        async with put_legs(
-            self.journal, caller, targets, dest, local_path, overwrite=force
+        async with record_put(
+            self.journal, runner, targets, dest, local_path, overwrite=force
         ) as legs:
             return await write_each(
-                targets, caller, legs.watch(send), f"upload {dest!r}", self.min_copies
+                targets, runner, legs.track(send), f"upload {dest!r}", self.min_copies
             )
 
-    async def _delete(self, caller: Caller, targets: Locations, path: str) -> None:
+    async def _delete(self, runner: Runner, targets: Locations, path: str) -> None:
         try:
-            async with delete_legs(self.journal, caller, targets, [path]) as legs:
-                remove = legs.watch(lambda each: each.remove(caller, path))
-                await delete_each(targets, caller, remove, f"delete {path!r}")
+            async with record_delete(self.journal, runner, targets, [path]) as legs:
+                remove = legs.track(lambda each: each.remove(runner, path))
+                await delete_each(targets, runner, remove, f"delete {path!r}")
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
-    async def _delete_batch(self, targets: Locations, paths: Sequence[str], at_once: int) -> None:
+    async def _delete_batch(
+        self, targets: Locations, paths: Sequence[str], max_concurrency: int
+    ) -> None:
         what = f"delete {len(paths)} keys"
         try:
-            async with delete_legs(self.journal, awaitable, targets, paths) as legs:
-                remove = legs.watch(lambda each: delete_many(each, paths, at_once))
-                await delete_each(targets, awaitable, remove, what)
+            async with record_delete(self.journal, ASYNCIO, targets, paths) as legs:
+                remove = legs.track(lambda each: delete_many(each, paths, max_concurrency))
+                await delete_each(targets, ASYNCIO, remove, what)
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
     async def _cleanup(
-        self, caller: Caller, targets: Locations, older_than_seconds: float
+        self, runner: Runner, targets: Locations, older_than_seconds: float
     ) -> list[str]:
         removed: list[str] = []
 
         async def clean_up(location: Location) -> None:
-            removed.extend(await location.clean_up(caller, older_than_seconds))
+            removed.extend(await location.clean_up(runner, older_than_seconds))
 
-        await delete_each(targets, caller, clean_up, "clean up")
+        await delete_each(targets, runner, clean_up, "clean up")
         return removed
 
     def unless_strict(self, error: FileStoreException) -> None:

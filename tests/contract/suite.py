@@ -225,7 +225,7 @@ class ReadingContract:
         callback = Callback()
         assert list(store.get_many(iter(paths), callback=callback)) == expected
         assert callback.value == 200
-        assert [bool(found) for found in store.exists_many(paths, at_once=3)] == [
+        assert [bool(found) for found in store.exists_many(paths, max_concurrency=3)] == [
             content is not None for content in expected
         ]
         failed = store.download_batch((path, tmp_path / path) for path in paths[:40])
@@ -371,7 +371,7 @@ class FileStoreContract(ListingContract):
                 store.put("k", wrong)  # type: ignore[arg-type]
         assert store.exists("k") == []
 
-    def test_what_is_there_is_left_alone_unless_forced(
+    def test_what_is_there_is_circuit_open_unless_forced(
         self, store: FileStore, source: Path, everywhere: list[Location]
     ) -> None:
         assert store.put("k", b"first") == everywhere

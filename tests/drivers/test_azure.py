@@ -358,17 +358,17 @@ def test_a_staged_file_is_shown_or_dropped(driver: AzureDriver, root: str, tmp_p
     for size in (0, 10, 3 * PIECE):
         (tmp_path / "file").write_bytes(b"x" * size)
         shown, dropped = (
-            driver.stage(str(tmp_path / "file"), f"{root}/{name}{size}", "create")
+            driver.prepare(str(tmp_path / "file"), f"{root}/{name}{size}", "create")
             for name in ("shown", "dropped")
         )
         assert not driver.isfile(f"{root}/shown{size}")
-        driver.show(shown)
+        driver.commit(shown)
         dropped.discard()
         assert driver.cat_file(f"{root}/shown{size}") == b"x" * size
         assert not driver.isfile(f"{root}/dropped{size}")
-        late = driver.stage(str(tmp_path / "file"), f"{root}/shown{size}", "create")
+        late = driver.prepare(str(tmp_path / "file"), f"{root}/shown{size}", "create")
         with pytest.raises(FileExistsError):
-            driver.show(late)
+            driver.commit(late)
 
 
 def test_it_works_inside_a_loop(

@@ -109,10 +109,10 @@ def test_a_staged_file_is_shown_or_dropped(fs: MemoryDriver, root: str, tmp_path
     source = tmp_path / "source"
     source.write_bytes(b"x" * 3_000_000)
     for path in (f"{root}/dropped", f"{root}/shown"):
-        staged = fs.stage(str(source), path, "create")
+        staged = fs.prepare(str(source), path, "create")
         assert not fs.exists(path)
         if path.endswith("shown"):
-            fs.show(staged)
+            fs.commit(staged)
         else:
             staged.discard()
     assert fs.find(root) == [f"{root}/shown"]

@@ -359,17 +359,17 @@ def test_a_staged_file_is_shown_or_dropped(
     for size in (0, 10, 3 * PART):
         (tmp_path / "file").write_bytes(b"x" * size)
         shown, dropped = (
-            moto.stage(str(tmp_path / "file"), f"{moto_root}/{name}{size}", "create")
+            moto.prepare(str(tmp_path / "file"), f"{moto_root}/{name}{size}", "create")
             for name in ("shown", "dropped")
         )
         assert not moto.isfile(f"{moto_root}/shown{size}")
-        moto.show(shown)
+        moto.commit(shown)
         dropped.discard()
         assert moto.cat_file(f"{moto_root}/shown{size}") == b"x" * size
         assert not moto.isfile(f"{moto_root}/dropped{size}")
-        late = moto.stage(str(tmp_path / "file"), f"{moto_root}/shown{size}", "create")
+        late = moto.prepare(str(tmp_path / "file"), f"{moto_root}/shown{size}", "create")
         with pytest.raises(FileExistsError):
-            moto.show(late)
+            moto.commit(late)
         late.discard()
     uploads = client(s3_moto.port).list_multipart_uploads(Bucket=s3_moto.options["s3_bucket"])
     assert "Uploads" not in uploads

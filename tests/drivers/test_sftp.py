@@ -77,7 +77,7 @@ def ssh_of(fs: SFTPDriver) -> Any:
     return fs.connection._link.ssh
 
 
-def leftovers(service: Service, root: str) -> list[str]:
+def stale_files(service: Service, root: str) -> list[str]:
     return [str(path) for path in behind(service, root).rglob("*") if is_temporary(str(path))]
 
 
@@ -190,7 +190,7 @@ def test_create_leaves_alone_what_is_there(fs: SFTPDriver, root: str, service: S
     assert fs.cat_file(f"{root}/a/f") == b"first"
     fs.pipe_file(f"{root}/a/f", b"third")
     assert fs.cat_file(f"{root}/a/f") == b"third"
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 def test_what_is_large_is_not_sent_to_a_name_that_is_taken(fs: SFTPDriver, root: str) -> None:
@@ -217,7 +217,7 @@ def test_one_of_many_creators_wins(fs: SFTPDriver, root: str, service: Service) 
             won = [number for number, made in enumerate(threads.map(create, range(8))) if made]
         assert [b"%d" % number for number in won] == [fs.cat_file(f"{root}/x/f")]
         fs.rm_file(f"{root}/x/f")
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 def test_a_reader_sees_old_or_new(fs: SFTPDriver, root: str, service: Service) -> None:
@@ -271,7 +271,7 @@ def test_a_failed_write_leaves_nothing(fs: SFTPDriver, root: str, service: Servi
     with pytest.raises(FileNotFoundError):
         fs.cp_file(f"{root}/no", f"{root}/copy")
     assert [name.removeprefix(root) for name in fs.find(root)] == ["/folder/f"]
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 def test_an_open_file_shows_when_closed(fs: SFTPDriver, root: str, service: Service) -> None:
@@ -285,7 +285,7 @@ def test_an_open_file_shows_when_closed(fs: SFTPDriver, root: str, service: Serv
     with fs.open(f"{root}/empty", "xb"):
         pass
     assert fs.cat_file(f"{root}/empty") == b""
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 def test_an_open_file_goes_with_the_exception(fs: SFTPDriver, root: str, service: Service) -> None:
@@ -304,7 +304,7 @@ def test_an_open_file_goes_with_the_exception(fs: SFTPDriver, root: str, service
     gc.collect()
     fs.exists(root)  # served after what the forgotten file asked for
     assert fs.cat_file(f"{root}/f") == b"old"
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 # Folders
@@ -646,7 +646,7 @@ def test_a_cancelled_write_leaves_nothing(service: Service, root: str) -> None:
         await fs._close()
 
     asyncio.run(cancelled())
-    assert not leftovers(service, root)
+    assert not stale_files(service, root)
 
 
 def _in_child(service: Service, path: str, results: Any) -> None:

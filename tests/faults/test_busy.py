@@ -28,12 +28,12 @@ class BusyServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Busy)
+        super().__init__(("127.0.0.1", 0), RetryAfter)
         self.asked_at: list[float] = []
         self.status = 503
 
 
-class Busy(BaseHTTPRequestHandler):
+class RetryAfter(BaseHTTPRequestHandler):
     server: BusyServer
 
     def do_GET(self) -> None:

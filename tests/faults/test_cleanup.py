@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from filestore_fsspec import AsyncFileStore, FileStore, PartialWrite, ReadOnly
-from filestore_fsspec.cleanup import Sweeper
-from filestore_fsspec.drivers.base import Driver
+from filestore_fsspec.cleanup import Cleaner
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.keys import temporary_path
 from filestore_fsspec.location import Location
 from tests.services.common import FolderRaw, Service, wait_until
@@ -40,9 +40,9 @@ def root() -> str:
 
 @pytest.fixture(autouse=True)
 def _nothing_passed() -> Iterator[None]:
-    Sweeper._passed.clear()
+    Cleaner._passed.clear()
     yield
-    Sweeper._passed.clear()
+    Cleaner._passed.clear()
 
 
 def leave(service: Service, path: str, age_seconds: float) -> str:
@@ -178,16 +178,16 @@ def test_a_location_is_passed_over_once_an_hour_and_by_one_thread(
 ) -> None:
     passes: list[int] = []
 
-    def note(_sweeper: Sweeper, _stop: threading.Event) -> list[str]:
+    def note(_cleaner: Cleaner, _stop: threading.Event) -> list[str]:
         passes.append(threading.get_ident())
         return []
 
-    monkeypatch.setattr(Sweeper, "_pass", note)
+    monkeypatch.setattr(Cleaner, "_pass", note)
     for _ in range(3):
         with FileStore(file_service.url(root)) as store:
             for number in range(10):
                 store.put(f"x{number}", b"x", force=True)
-            thread = store.locations[0]._sweeper._thread  # type: ignore[union-attr]
+            thread = store.locations[0]._cleaner._thread  # type: ignore[union-attr]
             if thread:
                 thread.join(10)
     assert len(passes) == 1
@@ -196,20 +196,20 @@ def test_a_location_is_passed_over_once_an_hour_and_by_one_thread(
 
 @pytest.mark.parametrize("options", [{"cleanup": "false"}, {"read_only": "true"}])
 def test_it_can_be_turned_off(file_service: Service, options: dict[str, str]) -> None:
-    assert Location(file_service.url("x", **options))._sweeper is None
+    assert Location(file_service.url("x", **options))._cleaner is None
 
 
 def test_closing_ends_it_and_the_next_write_begins_anew(sftp_asyncssh: Service, root: str) -> None:
     location = Location(sftp_asyncssh.url(root))
     location.put("x", b"x")
-    assert location._sweeper is not None
-    thread = location._sweeper._thread
+    assert location._cleaner is not None
+    thread = location._cleaner._thread
     assert thread is not None
     assert thread.is_alive()  # it waits for the process to have lived a minute
     location.close()
     assert not thread.is_alive()
     location.put("x", b"x")
-    assert location._sweeper._thread is not thread
+    assert location._cleaner._thread is not thread
     location.close()
 
 
@@ -222,7 +222,7 @@ def test_what_it_cannot_do_harms_nobody(
     def refuse(*_args: object) -> Any:
         raise PermissionError("not for you")
 
-    monkeypatch.setattr("filestore_fsspec.drivers.local.driver.LocalDriver.leftovers", refuse)
+    monkeypatch.setattr("filestore_fsspec.drivers.local.driver.LocalDriver.stale_files", refuse)
     with caplog.at_level("INFO", "filestore_fsspec"), FileStore(file_service.url(root)) as store:
         store.put("x", b"x")
         wait_until(lambda: "cannot be cleaned up" in caplog.text, "the word of it", 10)
@@ -230,4 +230,4 @@ def test_what_it_cannot_do_harms_nobody(
 
 
 def test_a_backend_without_leftovers_says_so() -> None:
-    assert Driver().leftovers("x") == ([], None)
+    assert Driver().stale_files("x") == ([], None)

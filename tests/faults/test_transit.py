@@ -239,11 +239,11 @@ def test_what_is_read_again_and_is_not_right_is_removed(
         fs = store.locations[0].fs
         save = fs.save_written
 
-        async def garbled(path: str, etag: str, local_path: str) -> None:
+        async def checksum_mismatch(path: str, etag: str, local_path: str) -> None:
             await save(path, etag, local_path)
             Path(local_path).write_bytes(CHANGED)  # noqa: ASYNC240 - a test's
 
-        fs.save_written = garbled
+        fs.save_written = checksum_mismatch
         with pytest.raises(CorruptedFileStoreException, match="cannot upload 'k'"):
             store.upload(source, "k", verify=True)
         assert read_again.raw.read(f"{root}/k") is None
@@ -278,7 +278,7 @@ def test_another_object_is_not_removed_in_place_of_ours(
         fs = store.locations[0].fs
         remove, save = fs.remove_written, fs.save_written
 
-        async def garbled(path: str, etag: str, local_path: str) -> None:
+        async def checksum_mismatch(path: str, etag: str, local_path: str) -> None:
             await save(path, etag, local_path)
             Path(local_path).write_bytes(CHANGED)  # noqa: ASYNC240 - a test's
 
@@ -286,7 +286,7 @@ def test_another_object_is_not_removed_in_place_of_ours(
             await asyncio.to_thread(read_again.raw.write, f"{root}/k", b"another's")
             await remove(*args)
 
-        fs.save_written, fs.remove_written = garbled, overtaken
+        fs.save_written, fs.remove_written = checksum_mismatch, overtaken
         assert store.upload(source, "k", verify=True) == []  # the next attempt finds the other
     assert read_again.raw.read(f"{root}/k") == b"another's"
 
@@ -323,18 +323,18 @@ def test_what_is_read_again_before_it_is_shown(
 
     with FileStore(service.url(root)) as store:
         fs, times = store.locations[0].fs, 3
-        stage = fs.stage
+        prepare = fs.prepare
 
-        def garbled(*args: str) -> Any:
+        def checksum_mismatch(*args: str) -> Any:
             nonlocal times
-            file = stage(*args)
+            file = prepare(*args)
             (temporary,) = left_behind()
             if times:
                 times -= 1
                 service.raw.write(temporary, MEDIUM[:-1] + b"?")
             return file
 
-        fs.stage = garbled
+        fs.prepare = checksum_mismatch
         for key, force in (("new", False), ("old", True)):
             times = 3
             with pytest.raises(CorruptedFileStoreException, match=f"cannot upload '{key}'"):

@@ -16,7 +16,7 @@ import pytest
 
 from filestore_fsspec import FileStore, FileStoreException, PartialWrite
 from filestore_fsspec.drivers.azure.driver import AzureDriver
-from filestore_fsspec.drivers.base import SECRETS as DRIVER_SECRETS
+from filestore_fsspec.drivers.shared.driver import SECRETS as DRIVER_SECRETS
 from filestore_fsspec.location import Location
 from filestore_fsspec.schemes.base import SECRET_ARGUMENTS
 from filestore_fsspec.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from filestore_fsspec import FileStore, LocationUnavailable, TransportException
-from filestore_fsspec.drivers.failures import Untrusted
+from filestore_fsspec.drivers.shared.errors import CertificateError
 from filestore_fsspec.location import Location
 from tests.services.azure import ACCOUNT_KEY
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port
@@ -130,7 +130,7 @@ def test_a_certificate_that_is_wrong_is_refused(
             pytest.raises(LocationUnavailable, match="verify=false") as caught,
         ):
             location.get("x")
-        assert isinstance(caught.value.cause, Untrusted)
+        assert isinstance(caught.value.cause, CertificateError)
         assert PASSWORD.encode() not in listener.heard
 
 

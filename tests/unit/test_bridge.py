@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fsspec.asyn import get_loop
 
-from filestore_fsspec.bridge import awaitable, blocking, iterate, on_io_loop, run, threaded, wait
+from filestore_fsspec.bridge import ASYNCIO, SYNC, THREADS, iterate, on_io_loop, run, wait
 
 
 class SyncFileSystem:
@@ -37,24 +37,24 @@ async def fail(error: BaseException) -> None:
 
 def test_a_blocking_call_is_made_in_this_thread() -> None:
     here = threading.current_thread().name
-    assert run(blocking.call(SyncFileSystem(), "name", "a")) == ("a", here)
-    assert run(blocking.call(AsyncFileSystem(), "thread")) == here
+    assert run(SYNC.call(SyncFileSystem(), "name", "a")) == ("a", here)
+    assert run(SYNC.call(AsyncFileSystem(), "thread")) == here
 
 
 def test_a_blocking_call_waits_for_a_coroutine() -> None:
-    assert run(blocking.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
+    assert run(SYNC.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
 
 
 def test_an_awaitable_call_awaits_or_leaves_the_loop_to_a_thread() -> None:
-    assert wait(awaitable.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
-    assert wait(awaitable.call(SyncFileSystem(), "name", "a"))[1] != threading.current_thread().name
+    assert wait(ASYNCIO.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
+    assert wait(ASYNCIO.call(SyncFileSystem(), "name", "a"))[1] != threading.current_thread().name
 
 
-@pytest.mark.parametrize(("step", "caller"), [(run, blocking), (run, threaded), (wait, awaitable)])
-def test_each_returns_every_outcome_in_order(step: Any, caller: Any) -> None:
+@pytest.mark.parametrize(("step", "runner"), [(run, SYNC), (run, THREADS), (wait, ASYNCIO)])
+def test_each_returns_every_outcome_in_order(step: Any, runner: Any) -> None:
     error = ValueError("b")
-    calls = (caller.call(SyncFileSystem(), "name", "a"), fail(error))
-    (text, _thread), failed = step(caller.each(calls))
+    calls = (runner.call(SyncFileSystem(), "name", "a"), fail(error))
+    (text, _thread), failed = step(runner.each(calls))
     assert (text, failed) == ("a", error)
 
 

@@ -10,8 +10,8 @@ import pytest
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec import FileStore
-from filestore_fsspec.at_once import as_they_end, for_each, in_order, in_threads
 from filestore_fsspec.bridge import wait
+from filestore_fsspec.concurrency import as_completed, for_each, in_order, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,8 @@ def taken(items: int, seen: list[int]) -> Iterator[int]:
         yield item
 
 
-async def collect(work: Any, items: Any, at_once: int) -> list[int]:
-    return [result async for ready in in_order(items, work, at_once) for result in ready]
+async def collect(work: Any, items: Any, max_concurrency: int) -> list[int]:
+    return [result async for ready in in_order(items, work, max_concurrency) for result in ready]
 
 
 def test_results_come_in_the_items_order() -> None:
@@ -110,17 +110,17 @@ def test_results_of_threads_come_in_the_items_order() -> None:
 
 def test_results_of_threads_come_as_they_end() -> None:
     work = ThreadWork()
-    assert sorted(as_they_end(range(100), work, 7)) == list(range(100))
+    assert sorted(as_completed(range(100), work, 7)) == list(range(100))
     assert 1 < work.most <= 7
 
 
-@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+@pytest.mark.parametrize("run_all", [in_threads, as_completed])
 def test_one_at_a_time_is_done_in_this_thread(run_all: Any) -> None:
     here = threading.current_thread()
     assert list(run_all(range(3), lambda _item: threading.current_thread(), 1)) == [here] * 3
 
 
-@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+@pytest.mark.parametrize("run_all", [in_threads, as_completed])
 def test_items_are_taken_as_threads_need_them(run_all: Any) -> None:
     seen: list[int] = []
     results = run_all(taken(1000, seen), ThreadWork(), 5)
@@ -129,7 +129,7 @@ def test_items_are_taken_as_threads_need_them(run_all: Any) -> None:
     assert len(seen) <= 10
 
 
-@pytest.mark.parametrize("run_all", [in_threads, as_they_end])
+@pytest.mark.parametrize("run_all", [in_threads, as_completed])
 def test_a_failure_in_a_thread_ends_the_rest(run_all: Any) -> None:
     work = ThreadWork(fails_at=30)
     with pytest.raises(ValueError, match="stop"):
@@ -152,7 +152,7 @@ def test_who_needs_the_io_loop(urls: list[str], in_threads: bool) -> None:  # no
 
 
 @pytest.mark.parametrize(
-    ("urls", "at_once"),
+    ("urls", "max_concurrency"),
     [
         (["file:///srv", "memory://h/x"], 1),
         (["file:///srv", "ftp://h/x"], 16),
@@ -161,7 +161,9 @@ def test_who_needs_the_io_loop(urls: list[str], in_threads: bool) -> None:  # no
         (["s3://h/x?s3_bucket=files", "sftp://h/x"], 64),
     ],
 )
-def test_how_many_are_under_way(urls: list[str], at_once: int) -> None:
+def test_how_many_are_under_way(urls: list[str], max_concurrency: int) -> None:
     with FileStore(*urls) as store:
-        assert store._bulk(store.locations, None, DEFAULT_CALLBACK).at_once == at_once
-        assert store._bulk(store.locations, 3, DEFAULT_CALLBACK).at_once == 3
+        assert (
+            store._bulk(store.locations, None, DEFAULT_CALLBACK).max_concurrency == max_concurrency
+        )
+        assert store._bulk(store.locations, 3, DEFAULT_CALLBACK).max_concurrency == 3

@@ -4,8 +4,8 @@ import ftplib
 
 import pytest
 
-from filestore_fsspec.drivers.base import is_name
 from filestore_fsspec.drivers.ftp.listing import parse_facts, parse_listing, parse_unix
+from filestore_fsspec.drivers.shared.driver import is_name
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\0", "a/../../x"])

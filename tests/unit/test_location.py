@@ -18,7 +18,7 @@ from filestore_fsspec import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.drivers.failures import Untrusted
+from filestore_fsspec.drivers.shared.errors import CertificateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def test_a_dropped_connection_is_tried_again_and_not_for_ever() -> None:
 
 
 def test_a_certificate_does_not_get_better_by_trying_again() -> None:
-    found, driver = location(Untrusted("self-signed"))
+    found, driver = location(CertificateError("self-signed"))
     with pytest.raises(LocationUnavailable):
         found.get("k")
     assert driver.calls == 1

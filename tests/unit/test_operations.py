@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from filestore_fsspec import operations
-from filestore_fsspec.bridge import awaitable, blocking, iterate, run, wait
+from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run, wait
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -43,7 +43,7 @@ class Said:
     def __str__(self) -> str:
         return self.name or "location"
 
-    def is_left_alone(self) -> bool:
+    def is_circuit_open(self) -> bool:
         return False
 
     async def say(self, *_args: object) -> Any:
@@ -67,7 +67,7 @@ def say(location: Any) -> Any:
     return location.say()
 
 
-both = pytest.mark.parametrize(("step", "caller"), [(run, blocking), (wait, awaitable)])
+both = pytest.mark.parametrize(("step", "runner"), [(run, SYNC), (wait, ASYNCIO)])
 
 
 @pytest.mark.parametrize(
@@ -91,23 +91,23 @@ def test_read_only_locations_are_passed_over() -> None:
 
 
 @both
-def test_reading_takes_the_first_answer_and_asks_no_further(step: Any, caller: Any) -> None:
-    del caller
+def test_reading_takes_the_first_answer_and_asks_no_further(step: Any, runner: Any) -> None:
+    del runner
     some = locations(ABSENT, UNKNOWN, b"x", b"y")
     assert step(operations.read_first(some, say, "get")) == (some[2], b"x")
     assert [each.asked for each in some] == [1, 1, 1, 0]
 
 
 @both
-def test_absent_everywhere_is_not_found(step: Any, caller: Any) -> None:
-    del caller
+def test_absent_everywhere_is_not_found(step: Any, runner: Any) -> None:
+    del runner
     with pytest.raises(NotFound):
         step(operations.read_first(locations(ABSENT, ABSENT), say, "get"))
 
 
 @both
 @pytest.mark.parametrize("answers", [(ABSENT, UNKNOWN), (UNKNOWN, ABSENT), (UNKNOWN, DENIED)])
-def test_unknown_is_never_absent(step: Any, caller: Any, answers: Any) -> None:
+def test_unknown_is_never_absent(step: Any, runner: Any, answers: Any) -> None:
     some = locations(*answers)
     with pytest.raises(LocationUnavailable, match="no answer") as caught:
         step(operations.read_first(some, say, "get"))
@@ -116,78 +116,78 @@ def test_unknown_is_never_absent(step: Any, caller: Any, answers: Any) -> None:
         with pytest.raises(LocationUnavailable, match="no answer"):
             step(
                 find(
-                    locations(*(False if each is ABSENT else each for each in answers)), caller, "k"
+                    locations(*(False if each is ABSENT else each for each in answers)), runner, "k"
                 )
             )
 
 
 @both
-def test_refused_everywhere_is_also_a_permission_error(step: Any, caller: Any) -> None:
-    del caller
+def test_refused_everywhere_is_also_a_permission_error(step: Any, runner: Any) -> None:
+    del runner
     with pytest.raises(PermissionDenied):
         step(operations.read_first(locations(ABSENT, DENIED), say, "get"))
 
 
 @both
-def test_finding(step: Any, caller: Any) -> None:
+def test_finding(step: Any, runner: Any) -> None:
     some = locations(False, UNKNOWN, True, True)
-    assert step(operations.find_first(some, caller, "k")) == [some[2]]
+    assert step(operations.find_first(some, runner, "k")) == [some[2]]
     assert some[3].asked == 0
-    assert step(operations.find_each(some, caller, "k")) == list(some[2:])
-    assert step(operations.find_first(locations(False, False), caller, "k")) == []
+    assert step(operations.find_each(some, runner, "k")) == list(some[2:])
+    assert step(operations.find_first(locations(False, False), runner, "k")) == []
 
 
 @both
-def test_writing_goes_everywhere_and_names_those_written(step: Any, caller: Any) -> None:
+def test_writing_goes_everywhere_and_names_those_written(step: Any, runner: Any) -> None:
     some = locations(True, False, True)
-    assert step(operations.write_each(some, caller, say, "put")) == [some[0], some[2]]
+    assert step(operations.write_each(some, runner, say, "put")) == [some[0], some[2]]
 
 
 @both
-def test_a_write_that_fails_somewhere_is_tried_everywhere_and_named(step: Any, caller: Any) -> None:
+def test_a_write_that_fails_somewhere_is_tried_everywhere_and_named(step: Any, runner: Any) -> None:
     some = locations(UNKNOWN, True, TransportException("full"))
     with pytest.raises(PartialWrite, match=r"done at n1; failed: down: no answer; full") as caught:
-        step(operations.write_each(some, caller, say, "put"))
+        step(operations.write_each(some, runner, say, "put"))
     assert caught.value.written == (some[1],)
     assert caught.value.failed == {some[0]: UNKNOWN, some[2]: some[2].answer}
 
 
 @both
-def test_the_only_locations_failure_is_raised_as_it_is(step: Any, caller: Any) -> None:
+def test_the_only_locations_failure_is_raised_as_it_is(step: Any, runner: Any) -> None:
     for operation in (operations.write_each, operations.delete_each):
         with pytest.raises(PermissionDenied) as caught:
-            step(operation(locations(DENIED), caller, say, "put"))
+            step(operation(locations(DENIED), runner, say, "put"))
         assert caught.value is DENIED
 
 
 @both
-def test_enough_copies_are_a_success(step: Any, caller: Any) -> None:
+def test_enough_copies_are_a_success(step: Any, runner: Any) -> None:
     some = locations(True, UNKNOWN, False)
-    assert step(operations.write_each(some, caller, say, "put", 1)) == [some[0]]
+    assert step(operations.write_each(some, runner, say, "put", 1)) == [some[0]]
     with pytest.raises(PartialWrite):
-        step(operations.write_each(some, caller, say, "put", 2))
+        step(operations.write_each(some, runner, say, "put", 2))
 
 
 @both
-def test_a_mistake_of_the_caller_is_no_failure_of_a_location(step: Any, caller: Any) -> None:
+def test_a_mistake_of_the_caller_is_no_failure_of_a_location(step: Any, runner: Any) -> None:
     with pytest.raises(ValueError, match="mistake"):
-        step(operations.write_each(locations(True, ValueError("mistake")), caller, say, "put"))
+        step(operations.write_each(locations(True, ValueError("mistake")), runner, say, "put"))
 
 
 @both
-def test_deleting_is_tried_everywhere(step: Any, caller: Any) -> None:
+def test_deleting_is_tried_everywhere(step: Any, runner: Any) -> None:
     some = locations(UNKNOWN, None)
     with pytest.raises(PartialWrite) as caught:
-        step(operations.delete_each(some, caller, say, "delete"))
+        step(operations.delete_each(some, runner, say, "delete"))
     assert caught.value.written == (some[1],)
-    step(operations.delete_each(locations(None, None), caller, say, "delete"))
+    step(operations.delete_each(locations(None, None), runner, say, "delete"))
 
 
 @both
-def test_locating_gives_three_answers(step: Any, caller: Any) -> None:
+def test_locating_gives_three_answers(step: Any, runner: Any) -> None:
     present = {"type": "file", "size": 3, "modified": None}
     folder = {"type": "directory", "size": 0, "modified": None}
-    found = step(operations.locate_each(locations(present, ABSENT, UNKNOWN, folder), caller, "k"))
+    found = step(operations.locate_each(locations(present, ABSENT, UNKNOWN, folder), runner, "k"))
     assert [each.state for each in found] == ["present", "absent", "unknown", "absent"]
     assert found[0].size == 3
     assert found[2].error is UNKNOWN
@@ -198,7 +198,7 @@ def merged(*answers: Any, strict: bool = True) -> list[str]:
     some = locations(*answers)
     for location, keys in zip(some, ("ab", "bc"), strict=False):
         location.keys = list(keys)
-    pages = iterate(operations.list_merged(some, blocking, "", strict=strict))
+    pages = iterate(operations.list_merged(some, SYNC, "", strict=strict))
     return [info["name"] for page in pages for info in page]
 
 

@@ -27,9 +27,9 @@ from filestore_fsspec.drivers.azure.transport import (
     token_credential,
     trust_of,
 )
-from filestore_fsspec.drivers.base import AsyncDriver
-from filestore_fsspec.drivers.forks import close_after, keep_from_children
-from filestore_fsspec.drivers.wire import paced
+from filestore_fsspec.drivers.shared.aiohttp_patches import paced
+from filestore_fsspec.drivers.shared.driver import AsyncDriver
+from filestore_fsspec.drivers.shared.fork_safety import close_after, keep_from_children
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import AsyncFileSystem, sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.azure.file import AzureDriverFile
 from filestore_fsspec.drivers.azure.listing import is_folder
 from filestore_fsspec.drivers.azure.writing import AzureWriting
-from filestore_fsspec.drivers.failures import absent
-from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
+from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.pieces import PIECE_BYTES, save
+from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
@@ -23,7 +23,7 @@ _RANGE_NOT_SATISFIABLE = 416
 
 
 class AzureDriver(AzureWriting):
-    """adlfs with the promises of `base`; paths are `container/key`.
+    """adlfs with the promises of `shared.driver`; paths are `container/key`.
 
     Args:
         account_url: `https://account.blob.core.windows.net`, or an emulator's

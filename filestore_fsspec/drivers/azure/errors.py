@@ -15,7 +15,12 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from filestore_fsspec.drivers.failures import Untrusted, absent, already_there, passing
+from filestore_fsspec.drivers.shared.errors import (
+    CertificateError,
+    absent,
+    already_there,
+    temporary_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +57,7 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)
     if code in _PASSING or status in {_TIMEOUT, _TOO_MANY}:
-        return passing(text, path, retry_after)
+        return temporary_failure(text, path, retry_after)
     if status == _NOT_FOUND and not code:
         # Azure always says what is not there: this is a gateway's answer, or another server's.
         return ConnectionError(errno.EIO, f"{text}, which is not Azure's", path)
@@ -65,7 +70,7 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if status == _NOT_IMPLEMENTED:
         return OSError(errno.ENOSYS, text, path)
     if status >= _SERVER_ERROR:
-        return passing(text, path, retry_after)
+        return temporary_failure(text, path, retry_after)
     return OSError(errno.EINVAL, text, path)
 
 
@@ -80,7 +85,7 @@ def client_said(error: Exception, path: str) -> OSError:
             "the server's certificate is not trusted (ca_bundle names another authority, "
             f"verify=false turns the check off): {text}"
         )
-        return Untrusted(errno.EIO, text, path)
+        return CertificateError(errno.EIO, text, path)
     if isinstance(error, ServiceRequestTimeoutError | ServiceResponseTimeoutError | TimeoutError):
         return TimeoutError(errno.ETIMEDOUT, text, path)
     return ConnectionError(errno.EIO, text, path)

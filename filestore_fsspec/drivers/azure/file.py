@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.transfer import WholeFile
+from filestore_fsspec.drivers.shared.pieces import BufferedDiscardOnError
 
 if TYPE_CHECKING:
     from filestore_fsspec.drivers.azure.driver import AzureDriver
 
 
-class AzureDriverFile(WholeFile, AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
+class AzureDriverFile(BufferedDiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
     """adlfs's file commits whatever was written when the `with` body raises, and fails untidily.
 
     Blocks that were not committed are visible to nobody, and Azure removes them in a week.

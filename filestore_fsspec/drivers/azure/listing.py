@@ -11,13 +11,13 @@ from fsspec.asyn import AsyncFileSystem
 
 from filestore_fsspec.drivers.azure.connection import AzureConnection
 from filestore_fsspec.drivers.azure.errors import errors_of
-from filestore_fsspec.drivers.failures import absent
+from filestore_fsspec.drivers.shared.errors import absent
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 _FOLDER = "hdi_isfolder"
 """The metadata that marks a folder where the account has a hierarchical namespace."""

@@ -16,7 +16,7 @@ from azure.identity.aio import (
     WorkloadIdentityCredential,
 )
 
-from filestore_fsspec.drivers.wire import lasting, sending_once
+from filestore_fsspec.drivers.shared.aiohttp_patches import lasting, sending_once
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -15,8 +15,8 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.azure.errors import code_of, server_said
 from filestore_fsspec.drivers.azure.listing import AzureListing
-from filestore_fsspec.drivers.failures import absent, already_there, garbled
-from filestore_fsspec.drivers.transfer import PieceWriter, md5_of, save, send_pieces
+from filestore_fsspec.drivers.shared.errors import absent, already_there, checksum_mismatch
+from filestore_fsspec.drivers.shared.pieces import PieceWriter, md5_of, save, send_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,7 +109,7 @@ class AzureWriting(PieceWriter, AzureListing):
             )
         except OSError as error:
             if code_of(error) in _GARBLED:
-                raise garbled(path) from error.__cause__
+                raise checksum_mismatch(path) from error.__cause__
             raise
         return answer.get("ETag", ""), answer.get(_MD5) == digest
 

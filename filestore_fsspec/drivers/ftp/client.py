@@ -11,7 +11,7 @@ import ftplib
 import re
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.failures import absent
+from filestore_fsspec.drivers.ftp.data_connection import DataConnection
 from filestore_fsspec.drivers.ftp.errors import MAY_BE_ABSENT, as_oserror, says_absent
 from filestore_fsspec.drivers.ftp.listing import (
     describe,
@@ -20,12 +20,12 @@ from filestore_fsspec.drivers.ftp.listing import (
     parse_time,
     parse_unix,
 )
-from filestore_fsspec.drivers.ftp.transfer import TransferConnection
+from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
 
 _SIZE_REPLY = re.compile(r"213 +(\d{1,19})\s*")
 _PLAIN_NAME = re.compile(r"[\w.][\w.=@+,-]*")
@@ -37,7 +37,7 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-class Client(TransferConnection):
+class Client(DataConnection):
     """A connection that knows files. Refusals are raised as `ftplib.error_perm`."""
 
     def size(self, path: str) -> int:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
-from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.ftp.client import parent
 from filestore_fsspec.drivers.ftp.connection import encode
+from filestore_fsspec.drivers.ftp.data_connection import BLOCK_BYTES
 from filestore_fsspec.drivers.ftp.errors import says_refused
 from filestore_fsspec.drivers.ftp.file import FTPFile
 from filestore_fsspec.drivers.ftp.reading import FTPReader
-from filestore_fsspec.drivers.ftp.transfer import BLOCK_BYTES
+from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _CHEAP_BYTES = 1024 * 1024
 
 
 class FTPDriver(FTPReader):
-    """An FTP server as `base.py` promises it. Paths are absolute.
+    """An FTP server as `shared/driver.py` promises it. Paths are absolute.
 
     `FTPReader` says what its arguments mean.
     """

@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 
-from filestore_fsspec.drivers.failures import Untrusted
+from filestore_fsspec.drivers.shared.errors import CertificateError
 
 _SAYS_ABSENT = re.compile(r"no such file or directory\W*$", re.IGNORECASE)
 _SAYS_REFUSED = re.compile(r"permission|privilege|denied|not allowed", re.IGNORECASE)
@@ -48,7 +48,7 @@ def as_oserror(error: Exception, path: str | None = None) -> OSError:
     """Return `error` as the OSError that fits; the same object where it is one already."""
     message = str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Untrusted(
+        return CertificateError(
             f"the server's TLS certificate was not accepted ({error.verify_message}); "
             "ca_bundle names other authorities, verify=false turns the check off"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.failures import absent, already_there
+from filestore_fsspec.drivers.shared.errors import absent, already_there
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.base import is_name
+from filestore_fsspec.drivers.shared.driver import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
 
 _TYPES = {"file": "file", "dir": "directory", "-": "file", "d": "directory", "l": "link"}
 _NOT_OURS = {"cdir", "pdir", "b", "c", "p", "s"}  # the folder itself, devices, pipes, sockets
@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{14}(?=\.\d+$|$)")
 
 
 def describe(path: str, kind: str, size: int | None, modified: datetime | None = None) -> Info:
-    """Return an info as base.py wants it; the type `link` is left to the server to follow."""
+    """Return an info; what a `link` leads to is left to the server."""
     return {"name": path, "type": kind, "size": size, "modified": modified}
 
 

@@ -12,18 +12,18 @@ from fsspec.implementations.ftp import FTPFileSystem
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike, stringify_path
 
-from filestore_fsspec.drivers.base import Driver, first_folder, split_entries
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.ftp.connection import Settings, encode, tls_context
 from filestore_fsspec.drivers.ftp.errors import as_oserror
 from filestore_fsspec.drivers.ftp.pool import Pool
+from filestore_fsspec.drivers.shared.driver import Driver, first_folder, split_entries
+from filestore_fsspec.drivers.shared.errors import absent
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from filestore_fsspec.drivers.base import Info, Page
     from filestore_fsspec.drivers.ftp.client import Client
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 
 class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries no types
@@ -228,18 +228,20 @@ class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries 
         """Return the files of one folder, and the folders that are left."""
         return self._page(prefix, token)
 
-    def leftovers(self, prefix: str, token: tuple[str, ...] | None = None) -> Page:
+    def stale_files(self, prefix: str, token: tuple[str, ...] | None = None) -> Page:
         """Return the temporary files of one folder, and the folders that are left."""
-        return self._page(prefix, token, leftovers=True)
+        return self._page(prefix, token, stale_files=True)
 
-    def _page(self, prefix: str, token: tuple[str, ...] | None, *, leftovers: bool = False) -> Page:
+    def _page(
+        self, prefix: str, token: tuple[str, ...] | None, *, stale_files: bool = False
+    ) -> Page:
         prefix = "/" + prefix.lstrip("/")
         *left, folder = token or (first_folder(prefix) or "/",)
         try:
             entries = self._entries(folder)
         except FileNotFoundError:
             entries = []
-        files, folders = split_entries(prefix, entries, leftovers=leftovers)
+        files, folders = split_entries(prefix, entries, stale_files=stale_files)
         return files, (*left, *folders) or None
 
 

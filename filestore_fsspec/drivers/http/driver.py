@@ -17,9 +17,6 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.implementations.http import HTTPFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
-from filestore_fsspec.drivers.base import AsyncDriver, first_folder, split_entries
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.http.files import (
     HTTPFile,
     HTTPStream,
@@ -36,6 +33,9 @@ from filestore_fsspec.drivers.http.session import (
     quoted,
     raise_for_status,
 )
+from filestore_fsspec.drivers.shared.driver import AsyncDriver, first_folder, split_entries
+from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
     from yarl import URL
 
-    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 _IN_MEMORY = 8 << 20
 _PARTIAL = 206

@@ -13,15 +13,15 @@ from urllib.parse import unquote, urljoin
 from fsspec.implementations.http import AsyncStreamFile
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.base import is_name
 from filestore_fsspec.drivers.http.session import fitting_errors
+from filestore_fsspec.drivers.shared.driver import is_name
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from aiohttp import ClientResponse
 
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
 
 _LINK = re.compile(r"""<a\s[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 

@@ -20,8 +20,8 @@ from fsspec.implementations.http import HTTPFileSystem
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from filestore_fsspec.drivers.failures import Untrusted, absent, passing
-from filestore_fsspec.drivers.wire import sending_once
+from filestore_fsspec.drivers.shared.aiohttp_patches import sending_once
+from filestore_fsspec.drivers.shared.errors import CertificateError, absent, temporary_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -175,7 +175,9 @@ async def _refuse_clear_text(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> ClientResponse:
     if request.url.scheme != "https":
-        raise Untrusted("the server sends us on to clear text: an https URL is read over TLS alone")
+        raise CertificateError(
+            "the server sends us on to clear text: an https URL is read over TLS alone"
+        )
     return await handler(request)
 
 
@@ -196,7 +198,7 @@ def fitting_errors(path: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
-        raise Untrusted(
+        raise CertificateError(
             f"{path}: the server's certificate is not trusted ({error.certificate_error}); "
             "ca_bundle=... names the authority to trust, verify=false turns the check off"
         ) from error
@@ -228,5 +230,5 @@ def server_said(status: int, reason: str, path: str, retry_after: str | None = N
     if status in _REFUSED:
         return PermissionError(errno.EACCES, text, path)
     if status in _PASSING or status >= 500:  # noqa: PLR2004
-        return passing(text, path, retry_after)
+        return temporary_failure(text, path, retry_after)
     return OSError(errno.EIO, text, path)

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.base import first_folder
-from filestore_fsspec.drivers.failures import already_there
-from filestore_fsspec.drivers.whole import Whole
+from filestore_fsspec.drivers.shared.discard import DiscardOnError
+from filestore_fsspec.drivers.shared.driver import first_folder
+from filestore_fsspec.drivers.shared.errors import already_there
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def replacing(path: str, mode: str) -> Iterator[tuple[int, str]]:
         raise
 
 
-class AtomicFile(Whole, BufferedWriter):
+class AtomicFile(DiscardOnError, BufferedWriter):
     """A new file that takes its name when it is closed, and goes when its `with` body raises."""
 
     def __init__(self, fd: int, temporary: str, path: str, mode: str, *, autocommit: bool) -> None:

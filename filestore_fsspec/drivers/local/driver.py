@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.drivers.base import first_folder, split_entries
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.local.atomic import open_atomic, replacing
 from filestore_fsspec.drivers.local.folders import LocalFolders
+from filestore_fsspec.drivers.shared.driver import first_folder, split_entries
+from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not hold a reader up
 _WRITE_MODES = {"wb": "overwrite", "xb": "create"}
@@ -40,7 +40,7 @@ class LocalDriver(LocalFolders):
 
     cachable = False
     may_wait = False
-    at_once = 1  # with 4, small files take twice as long: threads wait for one another
+    max_concurrency = 1  # with 4, small files take twice as long: threads wait for one another
 
     # Reading
 
@@ -125,15 +125,15 @@ class LocalDriver(LocalFolders):
         """List one folder; the token is the stack of those left."""
         return self._page(prefix, token)
 
-    def leftovers(self, prefix: str, token: list[str] | None = None) -> Page:
+    def stale_files(self, prefix: str, token: list[str] | None = None) -> Page:
         """List the temporary files of one folder."""
-        return self._page(prefix, token, leftovers=True)
+        return self._page(prefix, token, stale_files=True)
 
-    def _page(self, prefix: str, token: list[str] | None, *, leftovers: bool = False) -> Page:
+    def _page(self, prefix: str, token: list[str] | None, *, stale_files: bool = False) -> Page:
         left = [first_folder(prefix) or "/"] if token is None else list(token)
         if token is None and self.link_on(left[0]):
             return [], None  # as below: a link that is not followed is in no listing
-        files, folders = split_entries(prefix, self._entries(left.pop()), leftovers=leftovers)
+        files, folders = split_entries(prefix, self._entries(left.pop()), stale_files=stale_files)
         left += sorted(folders, reverse=True)
         return sorted(files, key=lambda info: str(info["name"])), left or None
 

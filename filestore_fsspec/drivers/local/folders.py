@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from filestore_fsspec.drivers.base import Driver
-from filestore_fsspec.drivers.failures import absent
+from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
 
 
 class LocalFolders(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has no types

@@ -14,16 +14,16 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from obstore.exceptions import BaseError
 
 from filestore_fsspec.bridge import run
-from filestore_fsspec.drivers.base import AsyncDriver
-from filestore_fsspec.drivers.obstore.calls import awaited, blocking, threads
+from filestore_fsspec.drivers.obstore.calls import ASYNCIO, SYNC, threads
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, Failure, client_said, failure_of
-from filestore_fsspec.drivers.transfer import save
+from filestore_fsspec.drivers.shared.driver import AsyncDriver
+from filestore_fsspec.drivers.shared.pieces import save
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
     from obstore.store import ClientConfig, RetryConfig
 
-    from filestore_fsspec.drivers.obstore.calls import Caller
+    from filestore_fsspec.drivers.obstore.calls import Runner
 
 SMALL_BYTES = 256 * 2**10
 """What is written in one request here. More may take longer than the read time-out, which obstore
@@ -147,43 +147,43 @@ class ObstoreDriver(AsyncDriver):
 
     # Reading
 
-    async def _read(self, caller: Caller, path: str, start: int | None, end: int | None) -> bytes:
+    async def _read(self, runner: Runner, path: str, start: int | None, end: int | None) -> bytes:
         options = _range(start, end)
         found = None if options is None else self.store_for(path)
         if found is not None:
             try:
-                answer = await caller.call("get", *found, options=options)
+                answer = await runner.call("get", *found, options=options)
                 if not self.doubtful(answer):
-                    return await caller.body(answer)
+                    return await runner.body(answer)
             except TROUBLE as error:
                 failure = failure_of(error)
                 if options and failure.status == _PAST_END:
                     return b""  # a range past the end is empty, here as in a local file
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     raise self.error_for(failure, path, "GetObject") from error
-        content: bytes = await caller.default(super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
+        content: bytes = await runner.default(super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
         return content
 
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_kwargs: object
     ) -> bytes:
         """Return a file, or its bytes from `start` to `end`."""
-        return run(self._read(blocking, path, start, end))
+        return run(self._read(SYNC, path, start, end))
 
     async def _cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_kwargs: object
     ) -> bytes:
-        return await self._read(awaited, path, start, end)
+        return await self._read(ASYNCIO, path, start, end)
 
-    async def _fetch(self, caller: Caller, path: str, lpath: Any, callback: Callback) -> None:  # noqa: ANN401 - a path or a file
+    async def _fetch(self, runner: Runner, path: str, lpath: Any, callback: Callback) -> None:  # noqa: ANN401 - a path or a file
         found = self.store_for(path) if _is_new_file(lpath) else None
         if found is not None:
             try:
-                answer = await caller.call("get", *found)
+                answer = await runner.call("get", *found)
                 if not self.doubtful(answer):
                     callback.set_size(answer.meta["size"])
                     stream = answer.stream(_CHUNK_BYTES)
-                    await save(lambda _size: caller.chunk(stream), lpath, callback)
+                    await save(lambda _size: runner.chunk(stream), lpath, callback)
                     return
             except TROUBLE as error:
                 failure = failure_of(error)
@@ -191,7 +191,7 @@ class ObstoreDriver(AsyncDriver):
                     raise  # the local disk's
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     raise self.error_for(failure, path, "GetObject") from error
-        await caller.default(super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
+        await runner.default(super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
 
     def get_file(
         self,
@@ -201,7 +201,7 @@ class ObstoreDriver(AsyncDriver):
         **_kwargs: object,
     ) -> None:
         """Bring a file to this machine."""
-        run(self._fetch(blocking, rpath, lpath, callback or DEFAULT_CALLBACK))
+        run(self._fetch(SYNC, rpath, lpath, callback or DEFAULT_CALLBACK))
 
     async def _get_file(
         self,
@@ -210,7 +210,7 @@ class ObstoreDriver(AsyncDriver):
         callback: Callback | None = None,
         **_kwargs: object,
     ) -> None:
-        await self._fetch(awaited, rpath, lpath, callback or DEFAULT_CALLBACK)
+        await self._fetch(ASYNCIO, rpath, lpath, callback or DEFAULT_CALLBACK)
 
 
 def _range(start: int | None, end: int | None) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 Default = Callable[..., Coroutine[Any, Any, Any]]
 
 
-class Caller(Protocol):
+class Runner(Protocol):
     """One of the two."""
 
     async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - obstore's own
@@ -64,8 +64,8 @@ class _Awaited:
         return await method(*args, **kwargs)
 
 
-blocking: Caller = _Blocking()
-awaited: Caller = _Awaited()
+SYNC: Runner = _Blocking()
+ASYNCIO: Runner = _Awaited()
 
 
 class _Threads:

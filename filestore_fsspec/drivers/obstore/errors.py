@@ -9,7 +9,7 @@ from typing import Literal
 
 from obstore.exceptions import BaseError
 
-from filestore_fsspec.drivers.failures import Untrusted
+from filestore_fsspec.drivers.shared.errors import CertificateError
 
 TROUBLE = (BaseError, OSError, ValueError)
 """What obstore raises: its own, FileNotFoundError, and ValueError for a name it cannot take."""
@@ -71,7 +71,7 @@ def client_said(failure: Failure, path: str) -> OSError:
             "the server's certificate is not trusted (ca_bundle names another authority, "
             f"verify=false turns the check off): {failure.text}"
         )
-        return Untrusted(errno.EIO, text, path)
+        return CertificateError(errno.EIO, text, path)
     if failure.kind == "timeout":
         return TimeoutError(errno.ETIMEDOUT, failure.text, path)
     return ConnectionError(errno.EIO, failure.text, path)

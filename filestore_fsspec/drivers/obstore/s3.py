@@ -12,20 +12,20 @@ from botocore.exceptions import ClientError
 from obstore.store import S3Store
 
 from filestore_fsspec.bridge import run
-from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, client_options
-from filestore_fsspec.drivers.obstore.calls import awaited, blocking
+from filestore_fsspec.drivers.obstore.calls import ASYNCIO, SYNC
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, failure_of
 from filestore_fsspec.drivers.obstore.writing import ObstoreWriting
 from filestore_fsspec.drivers.s3.driver import S3Driver
 from filestore_fsspec.drivers.s3.errors import errors_of, server_said
+from filestore_fsspec.drivers.shared.errors import absent, already_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from obstore.store import S3Credential
 
-    from filestore_fsspec.drivers.obstore.calls import Caller
+    from filestore_fsspec.drivers.obstore.calls import Runner
     from filestore_fsspec.drivers.obstore.errors import Failure
 
 _HOME_REGION, _GLOBAL = "us-east-1", "aws-global"
@@ -112,25 +112,25 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     # Creating: not every server knows conditions.
 
-    async def _write(self, caller: Caller, path: str, content: bytes, mode: str) -> None:
+    async def _write(self, runner: Runner, path: str, content: bytes, mode: str) -> None:
         bucket, key = self.split_place(path)
         if mode == "create" and key:
             known = self._honours_conditions
             if known is None:
-                known = await caller.default(self._can_create, bucket, key)
+                known = await runner.default(self._can_create, bucket, key)
             if not known:
-                if await self._holds(caller, path):
+                if await self._holds(runner, path):
                     raise already_there(path)
                 mode = "overwrite"
-        await super()._write(caller, path, content, mode)
+        await super()._write(runner, path, content, mode)
 
     # Looking
 
-    async def _holds(self, caller: Caller, path: str) -> bool:
+    async def _holds(self, runner: Runner, path: str) -> bool:
         found = self.store_for(path)
         if found is not None:
             try:
-                await caller.call("head", *found)
+                await runner.call("head", *found)
             except TROUBLE as error:
                 failure = failure_of(error)
                 if failure.kind not in {"refused", "redirect", "unclear"}:
@@ -140,36 +140,36 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
                     raise fitting from error
             else:
                 return True
-        there: bool = await caller.default(super()._isfile, path)
+        there: bool = await runner.default(super()._isfile, path)
         return there
 
     def isfile(self, path: str) -> bool:
         """Tell whether there is an object of this name."""
-        return run(self._holds(blocking, path))
+        return run(self._holds(SYNC, path))
 
     async def _isfile(self, path: str) -> bool:
-        return await self._holds(awaited, path)
+        return await self._holds(ASYNCIO, path)
 
     # Deleting
 
-    async def _delete(self, caller: Caller, paths: Sequence[str]) -> dict[str, OSError]:
+    async def _delete(self, runner: Runner, paths: Sequence[str]) -> dict[str, OSError]:
         buckets: dict[str, list[str]] = {}
         for path in paths:
             buckets.setdefault(self.split_place(path)[0], []).append(path)
         failed: dict[str, OSError] = {}
         for inside in buckets.values():
-            if not await self._delete_in_bucket(caller, inside):
-                failed |= await caller.default(super()._rm_files, inside)
+            if not await self._delete_in_bucket(runner, inside):
+                failed |= await runner.default(super()._rm_files, inside)
         return failed
 
-    async def _delete_in_bucket(self, caller: Caller, paths: Sequence[str]) -> bool:
+    async def _delete_in_bucket(self, runner: Runner, paths: Sequence[str]) -> bool:
         """Delete objects of one bucket in one request; return False if that is not for obstore."""
         found = [self.store_for(path) for path in paths]
         stores = [each[0] for each in found if each is not None]
         if self.delete_batch_chunk_size == 1 or len(stores) < len(paths):
             return False
         try:
-            await caller.call("delete", stores[0], [each[1] for each in found if each is not None])
+            await runner.call("delete", stores[0], [each[1] for each in found if each is not None])
         except (*TROUBLE, TypeError) as error:  # TypeError for a name it cannot take
             failure = failure_of(error)
             if failure.kind in {"refused", "redirect", "unclear"}:
@@ -181,10 +181,10 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         """Delete up to `delete_batch_chunk_size` objects in one request; return what failed."""
-        return run(self._delete(blocking, paths))
+        return run(self._delete(SYNC, paths))
 
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
-        return await self._delete(awaited, paths)
+        return await self._delete(ASYNCIO, paths)
 
 
 def _found_credentials(session: Any) -> S3Credential:  # noqa: ANN401 - botocore has no types

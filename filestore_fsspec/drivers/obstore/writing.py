@@ -10,13 +10,13 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.bridge import run
 from filestore_fsspec.drivers.obstore.base import SMALL_BYTES, ObstoreDriver
-from filestore_fsspec.drivers.obstore.calls import awaited, blocking
+from filestore_fsspec.drivers.obstore.calls import ASYNCIO, SYNC
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, failure_of
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
 
-    from filestore_fsspec.drivers.obstore.calls import Caller
+    from filestore_fsspec.drivers.obstore.calls import Runner
 
 _NO_PLACE = {"NoSuchBucket", "ContainerNotFound"}
 
@@ -26,12 +26,12 @@ class ObstoreWriting(ObstoreDriver):
 
     direct = ObstoreDriver.direct | {"pipe_file", "put_file"}
 
-    async def _write(self, caller: Caller, path: str, content: bytes, mode: str) -> None:
+    async def _write(self, runner: Runner, path: str, content: bytes, mode: str) -> None:
         """Write up to `SMALL_BYTES`."""
         found = self.store_for(path)
         if found is not None:
             try:
-                answer = await caller.call("put", *found, content, mode=mode, use_multipart=False)
+                answer = await runner.call("put", *found, content, mode=mode, use_multipart=False)
             except TROUBLE as error:
                 failure = failure_of(error)
                 # Only where nothing was written: a second attempt would find the first one there.
@@ -40,39 +40,39 @@ class ObstoreWriting(ObstoreDriver):
             else:
                 self.check_written(answer, path)
                 return
-        await caller.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
+        await runner.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
 
     def check_written(self, answer: Any, path: str) -> None:  # noqa: ANN401 - obstore's own
         """Raise ConnectionError if it was not the right kind of server that took a write."""
 
-    async def _write_any(self, caller: Caller, path: str, value: Any, mode: str) -> None:  # noqa: ANN401 - any buffer
+    async def _write_any(self, runner: Runner, path: str, value: Any, mode: str) -> None:  # noqa: ANN401 - any buffer
         content = value if isinstance(value, bytes) else memoryview(value).cast("B")
         if len(content) <= SMALL_BYTES:
-            await self._write(caller, path, bytes(content), mode)
+            await self._write(runner, path, bytes(content), mode)
         else:
-            await caller.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
+            await runner.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
 
     def pipe_file(
         self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
     ) -> None:
         """Write an object."""
-        run(self._write_any(blocking, path, value, mode))
+        run(self._write_any(SYNC, path, value, mode))
 
     async def _pipe_file(
         self, path: str, value: bytes, mode: str = "overwrite", **_kwargs: object
     ) -> None:
-        await self._write_any(awaited, path, value, mode)
+        await self._write_any(ASYNCIO, path, value, mode)
 
     async def _upload(
-        self, caller: Caller, lpath: str, path: str, callback: Callback, mode: str
+        self, runner: Runner, lpath: str, path: str, callback: Callback, mode: str
     ) -> None:
         size = os.stat(lpath).st_size  # noqa: PTH116
         if size > SMALL_BYTES:
             put = super()._put_file  # type: ignore[misc]  # the filesystem's
-            await caller.default(put, lpath, path, callback=callback, mode=mode)
+            await runner.default(put, lpath, path, callback=callback, mode=mode)
             return
         callback.set_size(size)
-        await self._write_any(caller, path, Path(lpath).read_bytes(), mode)  # noqa: ASYNC240 - small
+        await self._write_any(runner, path, Path(lpath).read_bytes(), mode)  # noqa: ASYNC240 - small
         callback.relative_update(size)
 
     def put_file(
@@ -84,7 +84,7 @@ class ObstoreWriting(ObstoreDriver):
         **_kwargs: object,
     ) -> None:
         """Write an object from a file of this machine."""
-        run(self._upload(blocking, lpath, rpath, callback or DEFAULT_CALLBACK, mode))
+        run(self._upload(SYNC, lpath, rpath, callback or DEFAULT_CALLBACK, mode))
 
     async def _put_file(
         self,
@@ -94,4 +94,4 @@ class ObstoreWriting(ObstoreDriver):
         mode: str = "overwrite",
         **_kwargs: object,
     ) -> None:
-        await self._upload(awaited, lpath, rpath, callback or DEFAULT_CALLBACK, mode)
+        await self._upload(ASYNCIO, lpath, rpath, callback or DEFAULT_CALLBACK, mode)

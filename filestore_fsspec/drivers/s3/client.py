@@ -12,8 +12,8 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_expect_header, convert_body_to_file_like_object
 
-from filestore_fsspec.drivers.s3.shortcuts import ParserFactory
-from filestore_fsspec.drivers.wire import lasting, paced, sending_once
+from filestore_fsspec.drivers.s3.botocore_patches import ParserFactory
+from filestore_fsspec.drivers.shared.aiohttp_patches import lasting, paced, sending_once
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -26,7 +26,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _REGION = "x-amz-bucket-region"
 
 
-class _Straight:
+class _NoRedirects:
     """A session that follows no redirect, as botocore's own does not.
 
     aiohttp would leave Authorization behind on the way to another host, and take the token of
@@ -47,8 +47,8 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
     hold a call for ever. It also reads file objects through a thread, 64 KiB a hop.
     """
 
-    async def _get_session(self, proxy_url: str | None) -> _Straight:
-        return _Straight(lasting(sending_once(await super()._get_session(proxy_url))))
+    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
+        return _NoRedirects(lasting(sending_once(await super()._get_session(proxy_url))))
 
     async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
         answer = await self._send(request)

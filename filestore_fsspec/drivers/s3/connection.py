@@ -12,12 +12,12 @@ from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
-from filestore_fsspec.drivers.base import AsyncDriver
-from filestore_fsspec.drivers.failures import absent, already_there
-from filestore_fsspec.drivers.forks import close_after, keep_from_children
+from filestore_fsspec.drivers.s3.botocore_patches import apply_patches
 from filestore_fsspec.drivers.s3.client import client_context
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of
-from filestore_fsspec.drivers.s3.shortcuts import take_shortcuts
+from filestore_fsspec.drivers.shared.driver import AsyncDriver
+from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.fork_safety import close_after, keep_from_children
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
                 (self.connect_timeout, self.read_timeout),
             )
             client = await context.__aenter__()
-        take_shortcuts(client, own_server=self.endpoint_url is not None)
+        apply_patches(client, own_server=self.endpoint_url is not None)
         self._kwargs_helper = ParamKwargsHelper(client)
         self._context, self._s3 = context, client
         keep_from_children(asyncio.get_running_loop())

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.ahead import READ_BYTES, cache_type
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of
 from filestore_fsspec.drivers.s3.file import S3DriverFile
 from filestore_fsspec.drivers.s3.writing import S3Writing
-from filestore_fsspec.drivers.transfer import PIECE_BYTES, save
+from filestore_fsspec.drivers.shared.pieces import PIECE_BYTES, save
+from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
 
-    from filestore_fsspec.drivers.base import Info, Page
+    from filestore_fsspec.drivers.shared.driver import Info, Page
 
 
 def _folder(name: str) -> Info:
@@ -27,7 +27,7 @@ def _folder(name: str) -> Info:
 
 
 class S3Driver(S3Writing):
-    """s3fs with the promises of `base`; paths are `bucket/key`.
+    """s3fs with the promises of `shared.driver`; paths are `bucket/key`.
 
     Args:
         endpoint_url: `http(s)://host:port`; None is Amazon.
@@ -155,7 +155,7 @@ class S3Driver(S3Writing):
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - S3's own
         return await self._page(prefix, token)
 
-    async def _page(self, prefix: str, token: Any, *, leftovers: bool = False) -> Page:  # noqa: ANN401
+    async def _page(self, prefix: str, token: Any, *, stale_files: bool = False) -> Page:  # noqa: ANN401
         bucket, key, _ = self.split_path(prefix)
         more = {"ContinuationToken": token} if token else {}
         try:
@@ -165,20 +165,20 @@ class S3Driver(S3Writing):
         files = [
             self._file(f"{bucket}/{entry['Key']}", entry["Size"], entry)
             for entry in page.get("Contents", ())
-            if not entry["Key"].endswith("/") and is_temporary(entry["Key"]) is leftovers
+            if not entry["Key"].endswith("/") and is_temporary(entry["Key"]) is stale_files
         ]
         return files, page["NextContinuationToken"] if page.get("IsTruncated") else None
 
-    async def _leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
         """Return objects of ours that made sure of the server, then uploads that nobody ended."""
         uploads, token = token or (False, None)
         if uploads:
             infos, token = await self.unfinished(prefix, token)
             return infos, token and (True, token)
-        infos, token = await self._page(prefix, token, leftovers=True)
+        infos, token = await self._page(prefix, token, stale_files=True)
         return infos, (token is None, token)
 
-    async def _remove_leftover(self, info: Info) -> None:
+    async def _remove_stale(self, info: Info) -> None:
         if "upload" in info:
             bucket, key, _ = self.split_path(info["name"])
             await self._abort_mpu(bucket, key, info["upload"])

@@ -21,7 +21,13 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from filestore_fsspec.drivers.failures import Untrusted, absent, already_there, garbled, passing
+from filestore_fsspec.drivers.shared.errors import (
+    CertificateError,
+    absent,
+    already_there,
+    checksum_mismatch,
+    temporary_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +95,7 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if status == _NOT_FOUND and code not in _PASSING:
         return absent(path)
     if code in _GARBLED:
-        return garbled(path)
+        return checksum_mismatch(path)
     if code in _REFUSED or status in _UNAUTHORIZED:
         return PermissionError(errno.EACCES, text, path)
     if status == _PRECONDITION_FAILED:
@@ -100,7 +106,7 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
         return OSError(errno.ENOSYS, text, path)
     if code in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR:
         headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-        return passing(text, path, headers.get("retry-after"))
+        return temporary_failure(text, path, headers.get("retry-after"))
     return OSError(_NUMBERS.get(code, errno.EINVAL), text, path)
 
 
@@ -114,7 +120,7 @@ def client_said(error: Exception, path: str) -> OSError:
             "the server's certificate is not trusted (ca_bundle names another authority, "
             f"verify=false turns the check off): {text}"
         )
-        return Untrusted(errno.EIO, text, path)
+        return CertificateError(errno.EIO, text, path)
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
         return TimeoutError(errno.ETIMEDOUT, text, path)
     if isinstance(error, _UNREACHABLE):

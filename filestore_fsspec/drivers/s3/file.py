@@ -7,12 +7,12 @@ from typing import Any
 from fsspec.asyn import sync
 from s3fs.core import S3File
 
-from filestore_fsspec.drivers.transfer import MEMORY_BYTES, WholeFile
+from filestore_fsspec.drivers.shared.pieces import MEMORY_BYTES, BufferedDiscardOnError
 
 _PARTS_BEFORE_GROWTH = 1000
 
 
-class S3DriverFile(WholeFile, S3File):  # type: ignore[misc]  # s3fs has no types
+class S3DriverFile(BufferedDiscardOnError, S3File):  # type: ignore[misc]  # s3fs has no types
     """s3fs's file, which commits whatever was written when the `with` body raises."""
 
     blocksize: int

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.failures import absent, already_there
 from filestore_fsspec.drivers.s3.connection import S3Connection
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of, server_said
-from filestore_fsspec.drivers.s3.transfer import multipart
-from filestore_fsspec.drivers.transfer import (
+from filestore_fsspec.drivers.s3.multipart import multipart
+from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.pieces import (
     MEMORY_BYTES,
     PieceWriter,
     md5_of,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from fsspec.callbacks import Callback
 
-    from filestore_fsspec.drivers.base import Page
+    from filestore_fsspec.drivers.shared.driver import Page
 
 _log = logging.getLogger(__name__)
 

@@ -18,22 +18,22 @@ import asyncssh
 from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.ahead import cache_type
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.connection import GONE, Connection
 from filestore_fsspec.drivers.sftp.file import SFTPFile
 from filestore_fsspec.drivers.sftp.folders import SFTPFolders
 from filestore_fsspec.drivers.sftp.listing import info_of
 from filestore_fsspec.drivers.sftp.login import Login
-from filestore_fsspec.drivers.sftp.transfer import CHUNK_BYTES, head, read, read_blocks, reading
+from filestore_fsspec.drivers.sftp.pipelining import CHUNK_BYTES, head, read, read_blocks, reading
 from filestore_fsspec.drivers.sftp.write import CHEAP_BYTES, exists, make_folders, take_name, write
+from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.readahead import cache_type
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fsspec.callbacks import Callback
 
-    from filestore_fsspec.drivers.base import Info
+    from filestore_fsspec.drivers.shared.driver import Info
 
 _READ_BYTES = 2**15  # many requests are under way at once: reading far ahead gains little
 
@@ -44,7 +44,7 @@ class SFTPDriver(SFTPFolders):
     protocol = "sftp"
     cachable = False
     folders_refuse_late = True
-    at_once = 64  # on one connection: they take turns, and none waits for another's trip
+    max_concurrency = 64  # on one connection: they take turns, and none waits for another's trip
 
     def __init__(
         self,

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
 
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.listing import info_of
-from filestore_fsspec.drivers.sftp.transfer import (
+from filestore_fsspec.drivers.sftp.pipelining import (
     folder_is_absent,
     open_to_read,
     read,
     write_blocks,
 )
 from filestore_fsspec.drivers.sftp.write import drop, open_if_free, open_new, take_name
-from filestore_fsspec.drivers.whole import Whole
+from filestore_fsspec.drivers.shared.discard import DiscardOnError
+from filestore_fsspec.drivers.shared.errors import absent
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     import asyncssh
 
-    from filestore_fsspec.drivers.base import Info
     from filestore_fsspec.drivers.sftp.connection import Link
     from filestore_fsspec.drivers.sftp.driver import SFTPDriver
+    from filestore_fsspec.drivers.shared.driver import Info
 
 
-class SFTPFile(Whole, AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
+class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
     """A file to read (`rb`) or to write (`wb`, `xb`), buffered by fsspec.
 
     Reading stays on the file that was opened, even when another takes its name. What is written

@@ -12,15 +12,15 @@ import asyncssh
 from fsspec.asyn import _run_coros_in_chunks, sync_wrapper
 from sshfs import SSHFileSystem
 
-from filestore_fsspec.drivers.base import AsyncDriver, first_folder, split_entries
 from filestore_fsspec.drivers.sftp.connection import GONE, Connection
 from filestore_fsspec.drivers.sftp.listing import entries, info_of, leads_upward, scan
 from filestore_fsspec.drivers.sftp.write import exists, make_folders
+from filestore_fsspec.drivers.shared.driver import AsyncDriver, first_folder, split_entries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from filestore_fsspec.drivers.base import Page
+    from filestore_fsspec.drivers.shared.driver import Page
 
 _AT_ONCE = 64
 """How many files of a folder are removed side by side."""
@@ -103,10 +103,10 @@ class SFTPFolders(AsyncDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs ca
     async def _list_page(self, prefix: str, token: Any = None) -> Page:
         return await self._page(prefix, token)
 
-    async def _leftovers(self, prefix: str, token: Any = None) -> Page:
-        return await self._page(prefix, token, leftovers=True)
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:
+        return await self._page(prefix, token, stale_files=True)
 
-    async def _page(self, prefix: str, token: Any, *, leftovers: bool = False) -> Page:
+    async def _page(self, prefix: str, token: Any, *, stale_files: bool = False) -> Page:
         folders: list[str] = token or [
             first_folder(prefix) or ("/" if prefix.startswith("/") else "")
         ]
@@ -117,7 +117,7 @@ class SFTPFolders(AsyncDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs ca
             except GONE:
                 infos = []
             infos = [info for info in infos if not await leads_upward(link, info)]
-        files, below = split_entries(prefix, infos, leftovers=leftovers)
+        files, below = split_entries(prefix, infos, stale_files=stale_files)
         left = folders[1:] + below
         return [info for info in files if info["type"] == "file"], left or None
 

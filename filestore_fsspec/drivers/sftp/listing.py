@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from filestore_fsspec.drivers.base import is_name
 from filestore_fsspec.drivers.sftp.connection import GONE
-from filestore_fsspec.drivers.sftp.transfer import in_flight
+from filestore_fsspec.drivers.sftp.pipelining import in_flight
+from filestore_fsspec.drivers.shared.driver import is_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from typing import Any
 
-    from filestore_fsspec.drivers.base import Info
     from filestore_fsspec.drivers.sftp.connection import Link
+    from filestore_fsspec.drivers.shared.driver import Info
 
 _TYPES = {
     asyncssh.FILEXFER_TYPE_REGULAR: "file",

@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncssh
 
-from filestore_fsspec.drivers.failures import Untrusted
-from filestore_fsspec.drivers.sftp.shortcuts import take_shortcuts
+from filestore_fsspec.drivers.sftp.asyncssh_patches import apply_patches
+from filestore_fsspec.drivers.shared.errors import CertificateError
 
 # asyncssh prefers chacha20; AES-GCM moves twice the bytes a second. "^" keeps the others behind it.
 _CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
@@ -107,7 +107,7 @@ async def connect(login: Login) -> tuple[asyncssh.SSHClientConnection, asyncssh.
             except BaseException:
                 ssh.abort()
                 raise
-            take_shortcuts(ssh, sftp)
+            apply_patches(ssh, sftp)
     except TimeoutError as error:
         message = f"{login}: no connection within connect_timeout={login.connect_timeout:g}"
         raise TimeoutError(errno.ETIMEDOUT, message) from error
@@ -116,7 +116,7 @@ async def connect(login: Login) -> tuple[asyncssh.SSHClientConnection, asyncssh.
         raise PermissionError(errno.EACCES, message) from error
     except asyncssh.HostKeyNotVerifiable as error:
         known_hosts = login.known_hosts or "~/.ssh/known_hosts"
-        raise Untrusted(
+        raise CertificateError(
             f"{login}: its host key is not in {known_hosts}; add it there, "
             "or turn the check off with validate_host=false"
         ) from error

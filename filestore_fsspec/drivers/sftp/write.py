@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from filestore_fsspec.drivers.failures import already_there
 from filestore_fsspec.drivers.sftp.connection import GONE
-from filestore_fsspec.drivers.sftp.transfer import is_folder, write_blocks
+from filestore_fsspec.drivers.sftp.pipelining import is_folder, write_blocks
+from filestore_fsspec.drivers.shared.errors import already_there
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
     from filestore_fsspec.drivers.sftp.connection import Link
-    from filestore_fsspec.drivers.sftp.transfer import Chunks
+    from filestore_fsspec.drivers.sftp.pipelining import Chunks
 
 
 CHEAP_BYTES = 64 * 2**10

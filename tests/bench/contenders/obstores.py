@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 AT_ONCE = 64
 
 
-async def at_once(work: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> list[Any]:
+async def max_concurrency(work: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> list[Any]:
     """Await `work` on every item, a bounded number at a time."""
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -100,14 +100,14 @@ class Obstore:
         async def upload(pair: tuple[str, str]) -> None:
             await obstore.put_async(self.store, self.path(pair[1]), read(pair[0]))
 
-        asyncio.run(at_once(upload, pairs))
+        asyncio.run(max_concurrency(upload, pairs))
 
     def get_many(self, keys: Iterable[str]) -> int:
         async def get(key: str) -> int:
             answer = await obstore.get_async(self.store, self.path(key))
             return len(bytes(await answer.bytes_async()))
 
-        return sum(asyncio.run(at_once(get, keys)))
+        return sum(asyncio.run(max_concurrency(get, keys)))
 
     def delete_batch(self, keys: Sequence[str]) -> None:
         obstore.delete(self.store, [self.path(key) for key in keys])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import opendal
 
-from tests.bench.contenders.obstores import at_once, read
+from tests.bench.contenders.obstores import max_concurrency, read
 from tests.bench.works import shard
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ class OpenDAL:
         async def upload(pair: tuple[str, str]) -> None:
             await self.many.write(self.path(pair[1]), read(pair[0]))
 
-        asyncio.run(at_once(upload, pairs))
+        asyncio.run(max_concurrency(upload, pairs))
 
     def get_many(self, keys: Iterable[str]) -> int:
         async def get(key: str) -> int:
             return len(await self.many.read(self.path(key)))
 
-        return sum(asyncio.run(at_once(get, keys)))
+        return sum(asyncio.run(max_concurrency(get, keys)))
 
     def upload(self, source: str, key: str) -> None:
         with Path(source).open("rb") as file, self.operator.open(self.path(key), "wb") as target:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession
 
-from filestore_fsspec.drivers.wire import lasting, sending_once
+from filestore_fsspec.drivers.shared.aiohttp_patches import lasting, sending_once
 
 if TYPE_CHECKING:
     from tests.services.http import Faults

@@ -6,9 +6,9 @@ coroutines named with a leading underscore:
 - Absent means absent: `FileNotFoundError` is raised, and `isfile` is False, only when the server
   said that the object is not there (or is a folder). Whatever else went wrong is raised as the
   builtin that fits, the driver's own exception as its `__cause__`: `PermissionError` for refused
-  credentials and rights, `ConnectionError` for what another attempt may mend (`Busy` after the
-  pause that the server asks for), `Untrusted` for a
-  certificate or host key, `TimeoutError` for a server that was silent for too long, any other
+  credentials and rights, `ConnectionError` for what another attempt may mend
+  (`RetryAfter` after the pause that the server asks for), `CertificateError` for a certificate or
+  host key, `TimeoutError` for a server that was silent for too long, any other
   `OSError` for the rest. No other exception type leaves a driver.
 - `cat_file(path, start, end)`, `get_file`, `isfile`, `pipe_file`, `put_file` and `rm_file` take
   one trip where the protocol allows it. `info` gives `name`, `size` (bytes, None if unknown),
@@ -18,8 +18,8 @@ coroutines named with a leading underscore:
   interrupted write leaves nothing under the final name; objects are written beside, under
   `keys.temporary_path`, where the backend shows unfinished ones.
 - `put_verified(lpath, path, mode)` is `put_file` with proof that what is stored is what was sent:
-  the server's own checksum where it has one, else it is read again. `Garbled` says that it is not;
-  nothing of it is left.
+  the server's own checksum where it has one, else it is read again. `ChecksumMismatch`
+  says that it is not; nothing of it is left.
 - Nothing is cached. A call after a dropped connection may fail once with a `ConnectionError`;
   the next one connects anew. No call retries, and none waits longer than its time-outs allow.
 - Connections are made on first use. One driver may be used from many threads at once.
@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec.asyn import sync
 
-from filestore_fsspec.drivers.failures import garbled
+from filestore_fsspec.drivers.shared.errors import checksum_mismatch
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Driver:
 
     delete_batch_chunk_size: ClassVar[int] = 1
     """How many paths one `rm_files` may be given; 1 where the backend has no batch delete."""
-    at_once: ClassVar[int] = 16
+    max_concurrency: ClassVar[int] = 16
     """How many calls a bulk operation has under way unless it is told otherwise."""
     may_wait: ClassVar[bool] = True
     """Whether a call may have to wait for another machine."""
@@ -86,15 +86,15 @@ class Driver:
         """
         raise NotImplementedError
 
-    def leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
         """Return the infos of some of our temporary files, and a token, as `list_page` does.
 
         Those of writers who are at it are among them. Here: the backend keeps none.
         """
         return [], None
 
-    def remove_leftover(self, info: Info) -> None:
-        """Remove what `leftovers` returned."""
+    def remove_stale(self, info: Info) -> None:
+        """Remove what `stale_files` returned."""
         self.rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
@@ -112,8 +112,8 @@ class Driver:
                 failed[path] = error
         return failed
 
-    def stage(self, lpath: str, path: str, mode: str) -> Any:  # noqa: ANN401 - a file of fsspec's
-        """Take a local file in under no name; `show` gives it `path`, its `discard` drops it."""
+    def prepare(self, lpath: str, path: str, mode: str) -> Any:  # noqa: ANN401 - a file of fsspec's
+        """Take a local file in under no name; `commit` gives it `path`, its `discard` drops it."""
         if self.folders_refuse_late and self.isdir(path):  # type: ignore[attr-defined]  # the filesystem's
             raise IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
         with open(lpath, "rb") as content:  # noqa: PTH123 - paths are text here
@@ -128,28 +128,28 @@ class Driver:
                 raise
         return file
 
-    def show(self, file: Any) -> None:  # noqa: ANN401
-        """Give what `stage` took in its name."""
+    def commit(self, file: Any) -> None:  # noqa: ANN401
+        """Give what `prepare` took in its name."""
         file.commit()
 
     def put_verified(self, lpath: str, path: str, mode: str) -> None:
         """Write a local file; it is shown when, read again, it is what was sent.
 
         Raises:
-            Garbled: it is not; it was never shown.
+            ChecksumMismatch: it is not; it was never shown.
         """
-        file = self.stage(lpath, path, mode)
+        file = self.prepare(lpath, path, mode)
         try:
             with TemporaryDirectory(prefix="filestore-") as folder:
                 stored = f"{folder}/stored"
-                self.get_file(file._temporary, stored)  # type: ignore[attr-defined]  # noqa: SLF001 - where `stage` put it
+                self.get_file(file._temporary, stored)  # type: ignore[attr-defined]  # noqa: SLF001 - where `prepare` put it
                 if not filecmp.cmp(lpath, stored, shallow=False):
-                    raise garbled(path)  # noqa: TRY301 - what was stored is to be dropped
+                    raise checksum_mismatch(path)  # noqa: TRY301 - what was stored is to be dropped
         except BaseException:
             with suppress(OSError):  # the failure that led here is the one to tell
                 file.discard()
             raise
-        self.show(file)
+        self.commit(file)
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
         """Return what makes the driver anew, or all of it but the secrets.
@@ -175,17 +175,17 @@ class Driver:
 class AsyncDriver(Driver):
     """The same for filesystems written as coroutines."""
 
-    at_once = 32
+    max_concurrency = 32
     direct: ClassVar[frozenset[str]] = frozenset()
     """Which methods have a blocking form that needs no event loop."""
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
         raise NotImplementedError
 
-    async def _leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
         return [], None
 
-    async def _remove_leftover(self, info: Info) -> None:
+    async def _remove_stale(self, info: Info) -> None:
         await self._rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
 
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
@@ -211,11 +211,11 @@ class AsyncDriver(Driver):
     def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
         return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined, no-any-return]
 
-    def leftovers(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
-        return sync(self.loop, self._leftovers, prefix, token)  # type: ignore[attr-defined, no-any-return]
+    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
+        return sync(self.loop, self._stale_files, prefix, token)  # type: ignore[attr-defined, no-any-return]
 
-    def remove_leftover(self, info: Info) -> None:  # noqa: D102 - see above
-        sync(self.loop, self._remove_leftover, info)  # type: ignore[attr-defined]
+    def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above
+        sync(self.loop, self._remove_stale, info)  # type: ignore[attr-defined]
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
         return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]
@@ -238,12 +238,12 @@ def is_name(name: str) -> bool:
 
 
 def split_entries(
-    prefix: str, entries: Iterable[Info], *, leftovers: bool = False
+    prefix: str, entries: Iterable[Info], *, stale_files: bool = False
 ) -> tuple[list[Info], list[str]]:
     """Part one folder's entries: files whose path starts with `prefix`, and folders to look into.
 
     For filesystems that list one folder at a time: a page is a folder, a token the folders left.
-    With `leftovers`, the files are our temporary ones instead of all others.
+    With `stale_files`, the files are our temporary ones instead of all others.
     """
     files: list[Info] = []
     folders: list[str] = []
@@ -252,6 +252,6 @@ def split_entries(
         if entry["type"] == "directory":
             if name.startswith(prefix) or prefix.startswith(name + "/"):
                 folders.append(name)
-        elif name.startswith(prefix) and is_temporary(name) is leftovers:
+        elif name.startswith(prefix) and is_temporary(name) is stale_files:
             files.append(entry)
     return files, folders

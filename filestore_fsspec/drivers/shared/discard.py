@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Whole:
+class DiscardOnError:
     """Drops what was written where the `with` body raised, or where nobody closed the file.
 
     Put it before the file's class, which has `close` and `discard`.

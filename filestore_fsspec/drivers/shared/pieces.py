@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
 
-from filestore_fsspec.drivers.base import AsyncDriver
-from filestore_fsspec.drivers.failures import Garbled, garbled
+from filestore_fsspec.drivers.shared.driver import AsyncDriver
+from filestore_fsspec.drivers.shared.errors import ChecksumMismatch, checksum_mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -146,8 +146,8 @@ class PieceWriter(AsyncDriver):
             # It is gone, or what is there now is another's.
             if error.errno not in {errno.ENOENT, errno.EBUSY}:
                 text = f"what arrived is not what was sent, and is still there: {error}"
-                raise Garbled(errno.EIO, text, path) from error
-        raise garbled(path)
+                raise ChecksumMismatch(errno.EIO, text, path) from error
+        raise checksum_mismatch(path)
 
     def put_verified(self, lpath: str, path: str, mode: str) -> None:
         """Write a local file; the server's checksums, or reading it again, prove it."""
@@ -188,7 +188,7 @@ async def save(
         raise
 
 
-class WholeFile:
+class BufferedDiscardOnError:
     """What fsspec's buffered files lack: nothing is visible unless they were closed in peace.
 
     Put it before the file's class.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
-from filestore_fsspec.drivers.failures import absent
 from filestore_fsspec.drivers.sftp.connection import GONE
+from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

@@ -58,7 +58,7 @@ class ParserFactory(AioResponseParserFactory):  # type: ignore[misc]
         return super().create_parser(protocol_name)
 
 
-def take_shortcuts(client: Any, *, own_server: bool) -> None:
+def apply_patches(client: Any, *, own_server: bool) -> None:
     """Have `client` not ask who never says yes, nor for what does not change."""
     # With one attempt in all it never has another; the location decides on that.
     client.meta.events.unregister("needs-retry.s3", unique_id="retry-config-s3")

@@ -1,4 +1,4 @@
-"""`ProvenFile`: a file whose key is the SHA-256 of its content, checked as it is read."""
+"""`VerifiedFile`: a file whose key is the SHA-256 of its content, checked as it is read."""
 
 # ruff: noqa: D102 - the methods are io.RawIOBase's
 from __future__ import annotations
@@ -7,10 +7,10 @@ import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from filestore_fsspec.checksum import mismatch, sha256_named_by
 from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.read_file import ReadFile, Source, size_of
 from filestore_fsspec.operations import log, no_right_content
-from filestore_fsspec.proof import mismatch, sha256_named_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ProvenFile(ReadFile):
+class VerifiedFile(ReadFile):
     """A file of the first location that has the right content.
 
     What was read from the start to the end, in any pieces, is checked at the end: instead of the
@@ -30,18 +30,20 @@ class ProvenFile(ReadFile):
     """
 
     @staticmethod
-    def _open(locations: Locations, last: Locations, path: str, options: dict[str, Any]) -> Source:
-        return ProvenSource(locations, last, path, options)
+    def _open(
+        locations: Locations, fallback: Locations, path: str, options: dict[str, Any]
+    ) -> Source:
+        return VerifiedSource(locations, fallback, path, options)
 
 
-class ProvenSource(Source):
+class VerifiedSource(Source):
     """Hashes what is read in the order of the file, and compares at its end."""
 
     def __init__(
-        self, locations: Locations, last: Locations, path: str, options: dict[str, Any]
+        self, locations: Locations, fallback: Locations, path: str, options: dict[str, Any]
     ) -> None:
         """Open `path`, a key that is a SHA-256; otherwise like `Source`."""
-        super().__init__(locations, last, path, options)
+        super().__init__(locations, fallback, path, options)
         self._digest = sha256_named_by(path)
         self._start_hash()
         self._wrong: dict[Location, CorruptedFileStoreException] = {}

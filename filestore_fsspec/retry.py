@@ -6,25 +6,25 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.deadline import seconds_left
-from filestore_fsspec.drivers.failures import Busy, Untrusted
+from filestore_fsspec.drivers.shared.errors import CertificateError, RetryAfter
 
 if TYPE_CHECKING:
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
 
 ATTEMPTS = 3
 """How often a call is tried that a dropped connection ended."""
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 30.0
-_ONLY_ONCE = {"show"}
+_ONLY_ONCE = {"commit"}
 """What may have been done although the answer was lost, and fails when it is done again."""
 
 
-class ThereAfterAll(FileExistsError):
+class AmbiguousCreate(FileExistsError):
     """What was to be created is there: it may be what an attempt before has made."""
 
 
-async def call(
-    caller: Caller,
+async def call_with_retry(
+    runner: Runner,
     fs: Any,  # noqa: ANN401 - fsspec has no types
     attempts: int,
     method: str,
@@ -37,27 +37,27 @@ async def call(
     that the deadline leaves no time for.
 
     Raises:
-        ThereAfterAll: another attempt than the first found what it was to create.
+        AmbiguousCreate: another attempt than the first found what it was to create.
         OSError: what the last attempt raised.
     """
     attempt = 0
     while True:
         attempt += 1
         try:
-            return await caller.call(fs, method, *args, **kwargs)
+            return await runner.call(fs, method, *args, **kwargs)
         except FileExistsError as error:
             if attempt > 1:
-                raise ThereAfterAll(*error.args) from error
+                raise AmbiguousCreate(*error.args) from error
             raise
         except ConnectionError as error:
-            if attempt >= attempts or isinstance(error, Untrusted) or method in _ONLY_ONCE:
+            if attempt >= attempts or isinstance(error, CertificateError) or method in _ONLY_ONCE:
                 raise
             pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
-            if isinstance(error, Busy):
+            if isinstance(error, RetryAfter):
                 pause = max(pause, error.retry_after_seconds)
             if pause > _time_for_a_pause():
                 raise
-        await caller.pause(pause)
+        await runner.pause(pause)
 
 
 def _time_for_a_pause() -> float:

@@ -28,9 +28,9 @@ T = TypeVar("T")
 
 
 async def for_each(
-    items: Iterable[T], work: Callable[[T], Awaitable[object]], at_once: int
+    items: Iterable[T], work: Callable[[T], Awaitable[object]], max_concurrency: int
 ) -> None:
-    """Await `work` on every item, `at_once` at a time; items are taken as they are needed.
+    """Await `work` on every item, `max_concurrency` at a time; items are taken as they are needed.
 
     Raises:
         Exception: what `work` or `items` raised first; what was under way is cancelled.
@@ -41,7 +41,7 @@ async def for_each(
         for item in waiting:
             await work(item)
 
-    workers = [asyncio.ensure_future(worker()) for _ in range(at_once)]
+    workers = [asyncio.ensure_future(worker()) for _ in range(max_concurrency)]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -49,9 +49,9 @@ async def for_each(
 
 
 async def in_order(
-    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]], at_once: int
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]], max_concurrency: int
 ) -> AsyncGenerator[list[R], None]:
-    """Await `work` on every item, `at_once` at a time; yield the results in the items' order.
+    """Await `work` on every item, that many at a time; yield the results in the items' order.
 
     Each list holds what is ready: there may be one result in it, or many.
 
@@ -59,7 +59,9 @@ async def in_order(
         Exception: what `work` or `items` raised first; what was under way is cancelled.
     """
     waiting = iter(items)
-    under_way = deque(asyncio.ensure_future(work(item)) for item in islice(waiting, at_once))
+    under_way = deque(
+        asyncio.ensure_future(work(item)) for item in islice(waiting, max_concurrency)
+    )
     try:
         while under_way:
             await under_way[0]
@@ -73,20 +75,20 @@ async def in_order(
         await _cancel(under_way)
 
 
-def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
-    """Call `work` on every item, in `at_once` threads; yield the results as they come.
+def as_completed(items: Iterable[T], work: Callable[[T], R], max_concurrency: int) -> Iterator[R]:
+    """Call `work` on every item, in `max_concurrency` threads; yield the results as they come.
 
     With 1, this thread does it.
 
     Raises:
         Exception: what `work` or `items` raised first, when what was under way has ended.
     """
-    if at_once == 1:
+    if max_concurrency == 1:
         yield from map(work, items)
         return
     waiting = iter(items)
     ended: SimpleQueue[Future[R]] = SimpleQueue()
-    threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
+    threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="filestore-bulk")
 
     def begin(most: int) -> int:
         begun = [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
@@ -95,7 +97,7 @@ def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Ite
         return len(begun)
 
     try:
-        under_way = begin(at_once)
+        under_way = begin(max_concurrency)
         while under_way:
             future = ended.get()
             under_way += begin(1) - 1
@@ -104,25 +106,25 @@ def as_they_end(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Ite
         threads.shutdown(cancel_futures=True)
 
 
-def in_threads(items: Iterable[T], work: Callable[[T], R], at_once: int) -> Iterator[R]:
-    """Call `work` on every item, in `at_once` threads; yield the results in the items' order.
+def in_threads(items: Iterable[T], work: Callable[[T], R], max_concurrency: int) -> Iterator[R]:
+    """Call `work` on every item, in that many threads; yield the results in the items' order.
 
     With 1, this thread does it.
 
     Raises:
         Exception: what `work` or `items` raised first.
     """
-    if at_once == 1:
+    if max_concurrency == 1:
         yield from map(work, items)
         return
     waiting = iter(items)
-    threads = ThreadPoolExecutor(at_once, thread_name_prefix="filestore-bulk")
+    threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="filestore-bulk")
 
     def begin(most: int) -> list[Future[R]]:
         return [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
 
     try:
-        under_way = deque(begin(at_once))
+        under_way = deque(begin(max_concurrency))
         while under_way:
             result = under_way.popleft().result()
             under_way.extend(begin(1))

@@ -17,7 +17,7 @@ _LARGE_BYTES = 2**15
 """From here on joining costs more than a packet of its own."""
 
 
-def take_shortcuts(ssh: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
+def apply_patches(ssh: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
     """Take them all, for one connection and its SFTP channel."""
     _send_no_fillers(ssh)
     handler: Any = sftp._handler  # noqa: SLF001

@@ -14,8 +14,8 @@ import pytest
 from filestore_fsspec import AsyncFileStore, FileStore, Location, LocationUnavailable, PartialWrite
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.deadline import end_in, seconds_left, share, until
-from filestore_fsspec.drivers.failures import Busy, passing
 from filestore_fsspec.drivers.local.driver import LocalDriver
+from filestore_fsspec.drivers.shared.errors import RetryAfter, temporary_failure
 from tests.services.common import wait_until
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_what_gives_a_file_its_name_is_done_once(tmp_path: Path) -> None:
             shown.append(file)
             raise ConnectionResetError("the answer was lost")
 
-        driver.show = show  # type: ignore[method-assign]
+        driver.commit = show  # type: ignore[method-assign]
         with pytest.raises(LocationUnavailable), store.fs.open("k", "wb") as file:
             file.write(b"x")
         assert len(shown) == 1
@@ -137,15 +137,15 @@ def test_the_pause_that_a_server_asks_for_is_kept(
     if retry_after == "in 2 s":
         retry_after = formatdate(time.time() + 2, usegmt=True)
     with FileStore(f"file://{tmp_path}") as store:
-        broken(store.locations[0]).errors = [passing("busy", "k", retry_after)]
+        broken(store.locations[0]).errors = [temporary_failure("busy", "k", retry_after)]
         started = time.monotonic()
         assert store.get("k") == b"x"
         assert least <= time.monotonic() - started < least + 2.5
 
 
 def test_nobody_waits_for_an_hour(tmp_path: Path) -> None:
-    error = passing("busy", "k", "3600")
-    assert isinstance(error, Busy)
+    error = temporary_failure("busy", "k", "3600")
+    assert isinstance(error, RetryAfter)
     with FileStore(f"file://{tmp_path}") as store:
         broken(store.locations[0]).errors = [error]
         started = time.monotonic()
@@ -268,7 +268,7 @@ def test_what_was_not_done_in_time_is_in_the_journal(tmp_path: Path, awaited: bo
 # Breakers
 
 
-def test_a_location_that_is_down_is_left_alone(
+def test_a_location_that_is_down_is_circuit_open(
     pair: tuple[FileStore, Broken], caplog: pytest.LogCaptureFixture
 ) -> None:
     store, driver = pair
@@ -399,7 +399,7 @@ def test_the_pause_doubles_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) 
     assert breaker.is_due()
 
 
-def test_a_write_to_a_location_that_is_left_alone_is_named(
+def test_a_write_to_a_location_that_is_circuit_open_is_named(
     pair: tuple[FileStore, Broken],
 ) -> None:
     store, driver = pair

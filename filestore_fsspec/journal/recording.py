@@ -13,22 +13,22 @@ from filestore_fsspec.operations import log
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.journal.records import Journal, Outcome, Recorded
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
 
-class Legs:
+class Recording:
     """What became of an action's legs; nothing is noted of an action that was not recorded."""
 
-    def __init__(self, caller: Caller, recorded: Recorded | None) -> None:
-        self._caller = caller
+    def __init__(self, runner: Runner, recorded: Recorded | None) -> None:
+        self._caller = runner
         self.recorded = recorded
         self._to_clear = set(recorded.deleted) if recorded else set()
         self.outcomes: dict[tuple[Location, str], Outcome] = {}
 
-    def watch(
+    def track(
         self, act: Callable[[Location], Coroutine[Any, Any, Any]], *, ends: bool = True
     ) -> Callable[[Location], Coroutine[Any, Any, Any]]:
         """Return `act`, noting its outcome: False means that it left alone what is there.
@@ -39,7 +39,7 @@ class Legs:
         if recorded is None:
             return act
 
-        async def watched(location: Location) -> Any:  # noqa: ANN401 - as `act` does
+        async def tracked(location: Location) -> Any:  # noqa: ANN401 - as `act` does
             if location in recorded.expected:
                 return False
             keys = [key for each, key in recorded.seqs if each is location]
@@ -62,9 +62,9 @@ class Legs:
                 self._note(location, dict.fromkeys(keys, done is not False))
             return done
 
-        return watched
+        return tracked
 
-    def nothing_shown(self) -> None:
+    def nothing_visible(self) -> None:
         """Note that nothing has changed anywhere, whatever was noted before."""
         if self.recorded is not None:
             self.outcomes = dict.fromkeys(self.recorded.seqs, False)
@@ -73,49 +73,49 @@ class Legs:
         self.outcomes.update({(location, key): each for key, each in outcomes.items()})
 
 
-def put_legs(
+def record_put(
     journal: Journal | None,
-    caller: Caller,
+    runner: Runner,
     locations: Locations,
     key: str,
     source: bytes | str,
     *,
     overwrite: bool,
-) -> AbstractAsyncContextManager[Legs]:
+) -> AbstractAsyncContextManager[Recording]:
     """Record a put of `source`, bytes or a local file's path, for the time of the body and beyond.
 
     Raises:
         FileStoreException: it cannot be recorded; nothing has gone out.
     """
     if journal is None:
-        return nullcontext(Legs(caller, None))
-    return _recorded(journal, caller, "record_put", locations, key, source, overwrite=overwrite)
+        return nullcontext(Recording(runner, None))
+    return _recorded(journal, runner, "record_put", locations, key, source, overwrite=overwrite)
 
 
-def delete_legs(
-    journal: Journal | None, caller: Caller, locations: Locations, keys: Sequence[str]
-) -> AbstractAsyncContextManager[Legs]:
-    """Record a delete of `keys`; otherwise like `put_legs`."""
+def record_delete(
+    journal: Journal | None, runner: Runner, locations: Locations, keys: Sequence[str]
+) -> AbstractAsyncContextManager[Recording]:
+    """Record a delete of `keys`; otherwise like `record_put`."""
     if journal is None:
-        return nullcontext(Legs(caller, None))
-    return _recorded(journal, caller, "record_delete", locations, keys)
+        return nullcontext(Recording(runner, None))
+    return _recorded(journal, runner, "record_delete", locations, keys)
 
 
 @asynccontextmanager
 async def _recorded(
     journal: Journal,
-    caller: Caller,
+    runner: Runner,
     method: str,
     *args: Any,  # noqa: ANN401 - the journal's
     **kwargs: Any,  # noqa: ANN401
-) -> AsyncIterator[Legs]:
-    legs = Legs(caller, await caller.call(journal, method, *args, **kwargs))
+) -> AsyncIterator[Recording]:
+    recording = Recording(runner, await runner.call(journal, method, *args, **kwargs))
     try:
-        yield legs
+        yield recording
     finally:
         try:
             with without_end():
-                await caller.call(journal, "settle", legs.recorded, legs.outcomes)
+                await runner.call(journal, "settle", recording.recorded, recording.outcomes)
         except FileStoreException as error:
             # What is done stays recorded, and a replay finds it done.
             log.warning("%s", error)

@@ -24,7 +24,7 @@ BLOCK_BYTES = 256 * 1024
 _EARLY_END_SECONDS = 1.0
 
 
-class TransferConnection(Connection):
+class DataConnection(Connection):
     """A connection that moves content. A transfer without the server's word of success raises."""
 
     accepted = False

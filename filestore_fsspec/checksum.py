@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from filestore_fsspec.errors import CorruptedFileStoreException
 
 if TYPE_CHECKING:
-    from filestore_fsspec.bridge import Caller
+    from filestore_fsspec.bridge import Runner
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 _QUICK_BYTES = 64 * 2**10
@@ -30,7 +30,7 @@ def sha256_of(content: bytes | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def prove(caller: Caller, key: str, content: bytes | str, doing: str) -> None:
+async def verify_checksum(runner: Runner, key: str, content: bytes | str, doing: str) -> None:
     """Check bytes, or a local file given by its path, against what `key` says of its content.
 
     Raises:
@@ -42,7 +42,7 @@ async def prove(caller: Caller, key: str, content: bytes | str, doing: str) -> N
     if isinstance(content, bytes) and len(content) <= _QUICK_BYTES:
         found = sha256_of(content)
     else:
-        found = await caller.work(sha256_of, content)
+        found = await runner.work(sha256_of, content)
     if found != expected:
         raise mismatch(doing, key, found)
 

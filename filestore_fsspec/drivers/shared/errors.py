@@ -8,22 +8,22 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 
-class Untrusted(ConnectionError):
+class CertificateError(ConnectionError):
     """The server's certificate or host key is not trusted: another attempt would not mend that."""
 
 
-class Busy(ConnectionError):
+class RetryAfter(ConnectionError):
     """The server asks to be left alone for a while (Retry-After, RFC 9110 section 10.2.3)."""
 
     retry_after_seconds = 0.0
 
 
-def passing(text: str, path: str, retry_after: str | None) -> ConnectionError:
+def temporary_failure(text: str, path: str, retry_after: str | None) -> ConnectionError:
     """Return the error for what another attempt may mend, after the pause that the server asks for.
 
     `retry_after` is the header's value: seconds, or a date.
     """
-    error = Busy(errno.EIO, text, path)
+    error = RetryAfter(errno.EIO, text, path)
     with suppress(TypeError, ValueError):
         error.retry_after_seconds = _seconds_until(retry_after or "")
         return error
@@ -37,17 +37,17 @@ def _seconds_until(retry_after: str) -> float:
     return max(0.0, when.timestamp() - time.time())
 
 
-class Garbled(OSError):
+class ChecksumMismatch(OSError):
     """What arrived is not what was sent."""
 
 
-class GarbledOnce(Garbled, ConnectionError):
+class RetryableMismatch(ChecksumMismatch, ConnectionError):
     """The same, and nothing of it is left: another attempt may mend that."""
 
 
-def garbled(path: str) -> GarbledOnce:
+def checksum_mismatch(path: str) -> RetryableMismatch:
     """Return the error for what was not stored because it is not what was sent."""
-    return GarbledOnce(errno.EIO, "what arrived is not what was sent", path)
+    return RetryableMismatch(errno.EIO, "what arrived is not what was sent", path)
 
 
 def absent(path: str) -> FileNotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filestore_fsspec.drivers.ahead import ReadAhead
+from filestore_fsspec.drivers.shared.readahead import ReadAhead
 
 MIB = 2**20
 

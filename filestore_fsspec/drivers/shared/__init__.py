@@ -1,0 +1,1 @@
+"""What drivers of more than one protocol need."""
