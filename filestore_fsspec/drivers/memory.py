@@ -17,7 +17,7 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
-from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.drivers.shared.driver import DriverBase
 from filestore_fsspec.drivers.shared.errors import absent, already_there
 from filestore_fsspec.keys import is_temporary
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WRITE_MODES = {"wb": "overwrite", "xb": "create"}
 
 
-class MemoryDriver(Driver, MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+class MemoryDriver(DriverBase, MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Paths of the store that all `MemoryFileSystem`s of this process share."""
 
     cachable = False

@@ -15,7 +15,7 @@ from fsspec.utils import isfilelike, stringify_path
 from filestore_fsspec.drivers.ftp.connection import Settings, encode, tls_context
 from filestore_fsspec.drivers.ftp.errors import as_oserror
 from filestore_fsspec.drivers.ftp.pool import Pool
-from filestore_fsspec.drivers.shared.driver import Driver, first_folder, split_entries
+from filestore_fsspec.drivers.shared.driver import DriverBase, first_folder, split_entries
 from filestore_fsspec.drivers.shared.errors import absent
 from filestore_fsspec.keys import is_temporary, temporary_path
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.shared.driver import Info, Page
 
 
-class FTPReader(Driver, FTPFileSystem):  # type: ignore[misc]  # fsspec carries no types
+class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carries no types
     """An FTP server, read only.
 
     Args:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.drivers.shared.driver import DriverBase
 from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
     from filestore_fsspec.drivers.shared.driver import Info
 
 
-class LocalFolders(Driver, LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
+class LocalFolders(DriverBase, LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
     """fsspec's own methods, behind a look at the links; the driver adds what is done to files."""
 
     def __init__(self, follow_symlinks: bool = True, root: str = "", **kwargs: Any) -> None:

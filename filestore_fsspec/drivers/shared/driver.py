@@ -35,7 +35,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fsspec.asyn import sync
 
@@ -53,7 +53,107 @@ Info = dict[str, Any]
 Page = tuple[list[Info], Any]
 
 
-class Driver:
+class Driver(Protocol):
+    """What a location asks of a filesystem, typed: fsspec has no types.
+
+    Where `async_impl` is true the same is awaited, in coroutines with a leading underscore.
+    """
+
+    async_impl: bool
+    direct: frozenset[str]
+    """Which methods of an async driver have a blocking form that needs no event loop."""
+    may_wait: bool
+    delete_batch_chunk_size: int
+    max_concurrency: int
+    folders_refuse_late: bool
+    threads: ThreadPoolExecutor
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, /) -> bytes:
+        """Return the content, or `content[start:end]`."""
+        ...
+
+    def get_file(self, rpath: str, lpath: str, /) -> None:
+        """Copy a file to this machine."""
+        ...
+
+    def pipe_file(self, path: str, value: bytes, /, mode: str = "overwrite") -> None:
+        """Write bytes; `mode` is `overwrite` or `create`."""
+        ...
+
+    def put_file(self, lpath: str, rpath: str, /, *, mode: str = "overwrite") -> None:
+        """Write a file of this machine."""
+        ...
+
+    def put_verified(self, lpath: str, path: str, mode: str, /) -> None:
+        """Write a file of this machine; prove that what is stored is what was sent."""
+        ...
+
+    def isfile(self, path: str, /) -> bool:
+        """Tell whether a file is there."""
+        ...
+
+    def info(self, path: str, /) -> Info:
+        """Return what is known of a file or folder."""
+        ...
+
+    def ls(self, path: str, /, *, detail: bool) -> list[Info]:
+        """Return what is in a folder; of a file, itself."""
+        ...
+
+    def list_page(self, prefix: str, token: Any = None, /) -> Page:  # noqa: ANN401 - the driver's own
+        """Return the infos of some files whose path starts with `prefix`, and a token for more."""
+        ...
+
+    def stale_files(self, prefix: str, token: Any = None, /) -> Page:  # noqa: ANN401
+        """Return the infos of some of our temporary files, and a token for more."""
+        ...
+
+    def remove_stale(self, info: Info, /) -> None:
+        """Remove what `stale_files` returned."""
+        ...
+
+    def rm_file(self, path: str, /) -> None:
+        """Delete a file."""
+        ...
+
+    def rm_files(self, paths: Sequence[str], /) -> dict[str, OSError]:
+        """Delete up to `delete_batch_chunk_size` files in one request; return what failed."""
+        ...
+
+    def rm(self, path: str, /, *, recursive: bool) -> None:
+        """Delete a file, or with `recursive` a folder and what a listing of it shows."""
+        ...
+
+    def makedirs(self, path: str, /, *, exist_ok: bool) -> None:
+        """Make a folder and those above it."""
+        ...
+
+    def rmdir(self, path: str, /) -> None:
+        """Remove an empty folder."""
+        ...
+
+    def open(self, path: str, mode: str, /, **options: Any) -> Any:  # noqa: ANN401 - fsspec's
+        """Return a file object."""
+        ...
+
+    def prepare(self, lpath: str, path: str, mode: str, /) -> Any:  # noqa: ANN401 - a file object
+        """Take a local file in under no name; `commit` gives it `path`, its `discard` drops it."""
+        ...
+
+    def commit(self, file: Any, /) -> None:  # noqa: ANN401
+        """Give what `prepare` took in its name."""
+        ...
+
+    def stop_threads(self) -> None:
+        """Let the threads end, if there are any."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class DriverBase:
     """The methods that a location needs and that fsspec has no name for."""
 
     delete_batch_chunk_size: ClassVar[int] = 1
@@ -172,7 +272,7 @@ class Driver:
         """Close the connections. The driver may be used again: it connects anew."""
 
 
-class AsyncDriver(Driver):
+class AsyncDriver(DriverBase):
     """The same for filesystems written as coroutines."""
 
     max_concurrency = 32

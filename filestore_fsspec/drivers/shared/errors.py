@@ -50,9 +50,17 @@ def checksum_mismatch(path: str) -> RetryableMismatch:
     return RetryableMismatch(errno.EIO, "what arrived is not what was sent", path)
 
 
-def absent(path: str) -> FileNotFoundError:
+class Absent(FileNotFoundError):
+    """A server, or the disk, said that there is nothing at a path (or a folder, for a file).
+
+    Any other FileNotFoundError is not about the object: a certificate or a token file that the
+    configuration names is missing.
+    """
+
+
+def absent(path: str) -> Absent:
     """Return the error for a path that the server said is not there."""
-    return FileNotFoundError(errno.ENOENT, "no such file", path)
+    return Absent(errno.ENOENT, "no such file", path)
 
 
 def already_there(path: str) -> FileExistsError:
