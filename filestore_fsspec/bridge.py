@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fsspec.asyn import get_loop
 
@@ -26,13 +26,39 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Callee(Protocol):
+    """What a runner calls: a filesystem, or a journal."""
+
+    @property
+    def async_impl(self) -> bool:
+        """Whether each method has a coroutine, named with a leading underscore."""
+
+    @property
+    def direct(self) -> frozenset[str]:
+        """Which of these methods have a blocking form that needs no event loop."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a call may have to wait for another machine."""
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """The threads for callers that await a sync method."""
+
+
+F = TypeVar("F", bound=Callee)
 
 
 class Runner(Protocol):
     """How an operation reaches the world."""
 
-    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - fsspec's own
-        """Call `method` of the filesystem `fs`."""
+    async def call(
+        self, fs: F, method: Callable[Concatenate[F, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call the method of `fs` that has the name of `method`, as `method` is typed."""
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         """Run all of them; return each one's result or exception, in order."""
@@ -45,13 +71,15 @@ class Runner(Protocol):
 
 
 class _Blocking:
-    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def call(
+        self, fs: F, method: Callable[Concatenate[F, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         if seconds_left() is not None and fs.may_wait:
             # Only on the I/O loop can a call be left that does not come back.
             return wait(ASYNCIO.call(fs, method, *args, **kwargs))
-        if fs.async_impl and method not in fs.direct:
-            return wait(getattr(fs, f"_{method}")(*args, **kwargs))
-        return getattr(fs, method)(*args, **kwargs)
+        if fs.async_impl and method.__name__ not in fs.direct:
+            return wait(_coroutine(fs, method)(*args, **kwargs))
+        return _bound(fs, method)(*args, **kwargs)
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         outcomes: list[T | Exception] = []
@@ -72,8 +100,10 @@ class _Blocking:
 class _Threaded(_Blocking):
     """Blocking, but each of several in a thread of its own: for file objects, which only block."""
 
-    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        return getattr(fs, method)(*args, **kwargs)
+    async def call(
+        self, fs: F, method: Callable[Concatenate[F, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return _bound(fs, method)(*args, **kwargs)
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
         jobs = list(coroutines)
@@ -85,13 +115,15 @@ class _Threaded(_Blocking):
 
 
 class _Awaitable:
-    async def call(self, fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def call(
+        self, fs: F, method: Callable[Concatenate[F, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         limit = asyncio.timeout(seconds_left())
         try:
             async with limit:
                 if fs.async_impl:
-                    return await getattr(fs, f"_{method}")(*args, **kwargs)
-                job = partial(getattr(fs, method), *args, **kwargs)
+                    return await _coroutine(fs, method)(*args, **kwargs)
+                job = partial(_bound(fs, method), *args, **kwargs)
                 return await asyncio.get_running_loop().run_in_executor(fs.threads, job)
         except TimeoutError as error:
             if limit.expired():
@@ -107,6 +139,16 @@ class _Awaitable:
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def _bound(fs: F, method: Callable[Concatenate[F, P], T]) -> Callable[P, T]:
+    return getattr(fs, method.__name__)  # type: ignore[no-any-return]  # typed by `method`
+
+
+def _coroutine(
+    fs: F, method: Callable[Concatenate[F, P], T]
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    return getattr(fs, f"_{method.__name__}")  # type: ignore[no-any-return]  # typed by `method`
 
 
 def _not_cancelled(outcome: T | BaseException) -> T | Exception:

@@ -10,10 +10,11 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from filestore_fsspec.bridge import SYNC, run
 from filestore_fsspec.drivers import load_driver
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.shared.driver import Info
     from filestore_fsspec.schemes.base import Target
 
-    Call = Callable[..., Awaitable[Any]]
-    """Calls a method of a filesystem, given by name, with these arguments."""
+T = TypeVar("T")
+P = ParamSpec("P")
 
 AGE_SECONDS = 3600.0
 """What nobody has written to for so long is left behind."""
@@ -32,6 +33,15 @@ _RESTS = 9
 _JOIN_SECONDS = 1.0
 
 _log = logging.getLogger("filestore_fsspec")
+
+
+class Call(Protocol):
+    """Calls a method of a filesystem."""
+
+    def __call__(
+        self, method: Callable[Concatenate[Driver, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        """Call it with these arguments."""
 
 
 class Stopped(Exception):
@@ -59,13 +69,13 @@ async def remove_stale_files(
     token: Any = None
     while True:
         started = time.monotonic()
-        infos, token = await call("stale_files", root, token)
+        infos, token = await call(Driver.stale_files, root, token)
         for info in infos:
             if latest is None and older_than_seconds > 0:
                 latest = await _now(call, root) - timedelta(seconds=older_than_seconds)
             try:
                 if latest is None or await _was_left_by(latest, call, info):
-                    await call("remove_stale", info)
+                    await call(Driver.remove_stale, info)
                     removed.append(info["name"])
             except FileNotFoundError:
                 continue  # it has got its name, or somebody else removed it
@@ -75,7 +85,9 @@ async def remove_stale_files(
 
 
 async def _was_left_by(latest: datetime, call: Call, info: Info) -> bool:
-    modified: datetime | None = info["modified"] or (await call("info", info["name"]))["modified"]
+    modified: datetime | None = (
+        info["modified"] or (await call(Driver.info, info["name"]))["modified"]
+    )
     # One whose age the location does not tell may be somebody's who is at it.
     return modified is not None and modified <= latest
 
@@ -86,11 +98,11 @@ async def _now(call: Call, root: str) -> datetime:
     A server's may be hours off: an FTP server's may not be UTC, whatever RFC 3659 says.
     """
     path = temporary_path(root)
-    await call("pipe_file", path, b"")
+    await call(Driver.pipe_file, path, b"")
     try:
-        modified = (await call("info", path))["modified"]
+        modified = (await call(Driver.info, path))["modified"]
     finally:
-        await call("rm_file", path)
+        await call(Driver.rm_file, path)
     found: datetime = modified or datetime.now(UTC)
     return found
 
@@ -151,10 +163,12 @@ class Cleaner:
         # next write has still its own.
         fs = load_driver(self._target.protocol)(**self._target.storage_options)
 
-        async def call(method: str, *args: Any) -> Any:  # noqa: ANN401 - the filesystem's
+        async def call(
+            method: Callable[Concatenate[Driver, P], T], *args: P.args, **kwargs: P.kwargs
+        ) -> T:
             if stop.is_set():
                 raise Stopped
-            return await SYNC.call(fs, method, *args)
+            return await SYNC.call(fs, method, *args, **kwargs)
 
         def rest(worked_seconds: float) -> None:
             if stop.wait(worked_seconds * _RESTS):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from filestore_fsspec.deadline import seconds_left
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.drivers.shared.errors import CertificateError, RetryAfter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filestore_fsspec.bridge import Runner
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 ATTEMPTS = 3
 """How often a call is tried that a dropped connection ended."""
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 30.0
-_ONLY_ONCE = {"commit"}
+_ONLY_ONCE = {Driver.commit}
 """What may have been done although the answer was lost, and fails when it is done again."""
 
 
@@ -25,12 +31,12 @@ class AmbiguousCreate(FileExistsError):
 
 async def call_with_retry(
     runner: Runner,
-    fs: Any,  # noqa: ANN401 - fsspec has no types
+    fs: Driver,
     attempts: int,
-    method: str,
-    *args: Any,  # noqa: ANN401 - the driver's
-    **kwargs: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+    method: Callable[Concatenate[Driver, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
     """Call a method of the filesystem, and again where a dropped connection ended it.
 
     The pauses double, jittered, and are never shorter than the server asks for. No attempt begins

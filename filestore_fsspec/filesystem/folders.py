@@ -10,6 +10,7 @@ import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import is_temporary, parse_key
 
@@ -33,7 +34,7 @@ async def look(location: Location, runner: Runner, key: str) -> Info:
         if path == location.fs_path(key):
             raise
         # A sharded key is looked for in its shard; a folder of that name is not there.
-        info = await location.attempt(runner, "look for", key, "info", path)
+        info = await location.attempt(runner, "look for", key, Driver.info, path)
         if info["type"] != "directory":
             raise
     if info["type"] == "directory" and location.target.layout.may_hold_shards(key):
@@ -52,7 +53,7 @@ async def children(location: Location, runner: Runner, folder: str) -> list[Info
         return await _children_among_shards(location, runner, folder)
     try:
         infos = await location.attempt(
-            runner, "list", folder, "ls", _folder_path(location, folder), detail=True
+            runner, "list", folder, Driver.ls, _folder_path(location, folder), detail=True
         )
     except NotFound:
         if folder:
@@ -81,7 +82,7 @@ async def make_folder(location: Location, runner: Runner, folder: str) -> None:
         TransportException: the location failed.
     """
     path = _folder_path(location, folder)
-    await location.attempt(runner, "make the folder", folder, "makedirs", path, exist_ok=True)
+    await location.attempt(runner, "make the folder", folder, Driver.makedirs, path, exist_ok=True)
 
 
 async def remove_folder(location: Location, runner: Runner, folder: str) -> None:
@@ -96,7 +97,7 @@ async def remove_folder(location: Location, runner: Runner, folder: str) -> None
         return
     with suppress(NotFound):
         path = _folder_path(location, folder)
-        await location.attempt(runner, "remove the folder", folder, "rmdir", path)
+        await location.attempt(runner, "remove the folder", folder, Driver.rmdir, path)
 
 
 async def remove_tree(location: Location, runner: Runner, folder: str) -> None:
@@ -108,7 +109,7 @@ async def remove_tree(location: Location, runner: Runner, folder: str) -> None:
     if not location.target.layout.may_hold_shards(folder):
         with suppress(NotFound):
             path = _folder_path(location, folder)
-            await location.attempt(runner, "delete", folder, "rm", path, recursive=True)
+            await location.attempt(runner, "delete", folder, Driver.rm, path, recursive=True)
         return
     async for page in location.pages(runner, f"{folder}/" if folder else ""):
         for info in page:
@@ -135,7 +136,9 @@ async def _below(location: Location, runner: Runner, start: str, folder: str) ->
     token: Any = None
     prefix = f"{location.target.root}{start}/"
     while True:
-        infos, token = await location.attempt(runner, "list", folder, "list_page", prefix, token)
+        infos, token = await location.attempt(
+            runner, "list", folder, Driver.list_page, prefix, token
+        )
         for info in infos:
             key = location.listed(info)
             if not key or not key.startswith(above):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.bridge import THREADS, run
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.errors import PartialWrite
 from filestore_fsspec.journal.recording import record_put
 from filestore_fsspec.operations import write_each
@@ -46,12 +47,12 @@ async def _publish(
 
     async def prepare(location: Location) -> bool:
         prepared[location] = await location.attempt(
-            THREADS, "write", path, "prepare", local_path, location.fs_path(path), mode
+            THREADS, "write", path, Driver.prepare, local_path, location.fs_path(path), mode
         )
         return True
 
     async def commit(location: Location) -> bool:
-        await location.attempt(THREADS, "write", path, "commit", prepared[location])
+        await location.attempt(THREADS, "write", path, Driver.commit, prepared[location])
         del prepared[location]
         location.written()
         return True

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from fsspec import AbstractFileSystem
 
 from filestore_fsspec.bridge import THREADS, run
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
     LocationUnavailable,
@@ -114,7 +115,7 @@ class Source(io.RawIOBase):
         async def open_at(location: Location) -> IO[bytes]:
             path = location.fs_path(self._path)
             file: IO[bytes] = await location.attempt(
-                THREADS, "open", self._path, "open", path, "rb", **self._options
+                THREADS, "open", self._path, Driver.open, path, "rb", **self._options
             )
             return file
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations, Page
 
+ReplayEnding = Literal["done", "dropped", "failed"]
+"""Done: it was carried out, and what lies below it is forgotten too. Dropped: it never happened,
+and what lies below it remains. Failed: it remains, with the error."""
 _PAGE_LEGS = 100
 _SELECT = (
     "SELECT seq, location, key, action, sha256, size, time, error, slot, overwrite, among, owner"
@@ -121,17 +124,15 @@ class PendingWrites(JournalFile):
         """Mark a leg before it is carried out; return False if it is no longer the latest."""
         return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
 
-    def end_replay(self, leg: PendingWrite, _error: None = None) -> bool:
-        """Forget a leg that was carried out, and those below; not if a later one came."""
-        statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
-        return self._end(leg, statement, leg.location, leg.slot, leg.seq)
-
-    def drop(self, leg: PendingWrite, _error: Exception | None = None) -> bool:
-        """Forget a leg that never happened, but not those below; not if a later one came."""
-        return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
-
-    def fail_replay(self, leg: PendingWrite, error: Exception) -> bool:
-        """Keep a leg, with why it could not be carried out."""
+    def end_replay(
+        self, leg: PendingWrite, ending: ReplayEnding, error: Exception | None = None
+    ) -> bool:
+        """Record how a replay ended, unless a later leg came; return False if one did."""
+        if ending == "done":
+            statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
+            return self._end(leg, statement, leg.location, leg.slot, leg.seq)
+        if ending == "dropped":
+            return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
         statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
         return self._end(leg, statement, printable(error), leg.seq)
 
@@ -163,6 +164,6 @@ def slot_of(location: Location, key: str) -> str:
     return location.key(location.fs_path(key))
 
 
-def printable(error: Exception) -> str:
+def printable(error: Exception | None) -> str:
     """Return an error's text as UTF-8 can hold it: it may name a local file that is not."""
-    return str(error).encode(errors="backslashreplace").decode()
+    return str(error or "").encode(errors="backslashreplace").decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from filestore_fsspec.bulk import NotDeleted
 from filestore_fsspec.deadline import without_end
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
+P = ParamSpec("P")
+
 
 class Recording:
     """What became of an action's legs; nothing is noted of an action that was not recorded."""
 
     def __init__(self, runner: Runner, recorded: Recorded | None) -> None:
-        self._caller = runner
+        self._runner = runner
         self.recorded = recorded
         self._to_clear = set(recorded.deleted) if recorded else set()
         self.outcomes: dict[tuple[Location, str], Outcome] = {}
@@ -46,7 +48,7 @@ class Recording:
             try:
                 if location in self._to_clear:
                     # An earlier delete has failed here: what it left is not to be left alone.
-                    await location.remove(self._caller, keys[0])
+                    await location.remove(self._runner, keys[0])
                     self._to_clear.discard(location)
                 done = await act(location)
             except FileExistsError:
@@ -89,7 +91,9 @@ def record_put(
     """
     if journal is None:
         return nullcontext(Recording(runner, None))
-    return _recorded(journal, runner, "record_put", locations, key, source, overwrite=overwrite)
+    # The class is asked for its methods: most stores have no journal, and do not import it.
+    record = type(journal).record_put
+    return _recorded(journal, runner, record, locations, key, source, overwrite=overwrite)
 
 
 def record_delete(
@@ -98,24 +102,25 @@ def record_delete(
     """Record a delete of `keys`; otherwise like `record_put`."""
     if journal is None:
         return nullcontext(Recording(runner, None))
-    return _recorded(journal, runner, "record_delete", locations, keys)
+    return _recorded(journal, runner, type(journal).record_delete, locations, keys)
 
 
 @asynccontextmanager
 async def _recorded(
     journal: Journal,
     runner: Runner,
-    method: str,
-    *args: Any,  # noqa: ANN401 - the journal's
-    **kwargs: Any,  # noqa: ANN401
+    record: Callable[Concatenate[Journal, P], Recorded],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> AsyncIterator[Recording]:
-    recording = Recording(runner, await runner.call(journal, method, *args, **kwargs))
+    recorded = await runner.call(journal, record, *args, **kwargs)
+    recording = Recording(runner, recorded)
     try:
         yield recording
     finally:
         try:
             with without_end():
-                await runner.call(journal, "settle", recording.recorded, recording.outcomes)
+                await runner.call(journal, type(journal).settle, recorded, recording.outcomes)
         except FileStoreException as error:
             # What is done stays recorded, and a replay finds it done.
             log.warning("%s", error)

@@ -54,6 +54,7 @@ class Journal(PendingWrites):
     """
 
     async_impl: ClassVar[bool] = False
+    direct: ClassVar[frozenset[str]] = frozenset()
     may_wait: ClassVar[bool] = False
 
     @cached_property
@@ -78,7 +79,7 @@ class Journal(PendingWrites):
         self, locations: Locations, key: str, source: bytes | str, *, overwrite: bool
     ) -> Recorded:
         """Record a put of `source`, bytes or a local file's path, before it goes out."""
-        sha256, size = self.digest(source)
+        sha256, size = digest(source)
         slots = {location: slot_of(location, key) for location in locations}
         among = "\n".join(sorted({identity(location) for location in locations}))
         now, owner = time.time(), self.owner
@@ -155,14 +156,14 @@ class Journal(PendingWrites):
                 else:
                     _failed(connection, place, seq, outcome, held=held)
 
-    @staticmethod
-    def digest(source: bytes | str) -> tuple[str, int]:
-        """Return the SHA-256 and the size of bytes, or of the local file at a path."""
-        if isinstance(source, bytes):
-            return hashlib.sha256(source).hexdigest(), len(source)
-        with Path(source).open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return sha256, file.tell()
+
+def digest(source: bytes | str) -> tuple[str, int]:
+    """Return the SHA-256 and the size of bytes, or of the local file at a path."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest(), len(source)
+    with Path(source).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256, file.tell()
 
 
 def _last(connection: sqlite3.Connection) -> int:

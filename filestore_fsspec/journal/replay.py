@@ -14,14 +14,14 @@ from filestore_fsspec.errors import (
     TransportException,
 )
 from filestore_fsspec.journal.pending import identity
+from filestore_fsspec.journal.records import Journal, digest
 from filestore_fsspec.operations import log
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from filestore_fsspec.bridge import Runner
-    from filestore_fsspec.journal.pending import PendingWrite
-    from filestore_fsspec.journal.records import Journal
+    from filestore_fsspec.journal.pending import PendingWrite, ReplayEnding
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
@@ -59,20 +59,20 @@ async def replay(journal: Journal, locations: Locations, runner: Runner) -> list
 
 
 class _Ending(NamedTuple):
-    """How a leg ends: the journal's method for it, and what is told."""
+    """How a leg ends: what the journal records, and what is told."""
 
-    record: Literal["end_replay", "drop", "fail_replay"]
+    recorded: ReplayEnding
     state: Literal["done", "kept", "dropped"]
     error: Exception | None = None
 
 
-_DONE = _Ending("end_replay", "done")
-_LEFT_ALONE = _Ending("drop", "done")
+_DONE = _Ending("done", "done")
+_LEFT_ALONE = _Ending("dropped", "done")
 
 
 class _Replay:
     def __init__(self, journal: Journal, locations: Locations, runner: Runner) -> None:
-        self._journal, self._locations, self._caller = journal, locations, runner
+        self._journal, self._locations, self._runner = journal, locations, runner
         self._known = {identity(location): location for location in reversed(locations)}
         self._down: dict[Location, LocationUnavailable] = {}
         self.found: list[Replayed] = []
@@ -81,26 +81,28 @@ class _Replay:
         """Carry out the latest leg of a place, and those below it as far as it clears none."""
         location = self._known.get(place[0])
         ending = _LEFT_ALONE
-        while location is not None and ending.record == "drop":
+        while location is not None and ending.recorded == "dropped":
             leg = self._journal.top(place)
             if leg is None or (leg.owner and self._journal.is_alive(leg.owner)):
                 return
-            if not await self._caller.call(self._journal, "begin_replay", leg):
+            if not await self._runner.call(self._journal, Journal.begin_replay, leg):
                 return
             try:
                 ending = await self._carry_out(leg, location)
             except TransportException as error:
-                ending = _Ending("fail_replay", "kept", error)
-            await self._caller.call(self._journal, ending.record, leg, ending.error)
+                ending = _Ending("failed", "kept", error)
+            await self._runner.call(
+                self._journal, Journal.end_replay, leg, ending.recorded, ending.error
+            )
             if ending.error is not None:
                 log.warning("replay: %s: %s", ending.state, ending.error)
             self.found.append(Replayed(location, leg.key, leg.action, ending.state, ending.error))
 
     async def _carry_out(self, leg: PendingWrite, location: Location) -> _Ending:
         if location.read_only:
-            return _Ending("fail_replay", "kept", ReadOnly(f"{location}: read-only"))
+            return _Ending("failed", "kept", ReadOnly(f"{location}: read-only"))
         if leg.action == "delete":
-            await self._asked(location, location.remove(self._caller, leg.key))
+            await self._asked(location, location.remove(self._runner, leg.key))
             return _DONE
         with TemporaryDirectory(prefix="filestore-") as folder:
             return await self._put(leg, location, Path(folder) / "content")
@@ -122,23 +124,22 @@ class _Replay:
             message = f"{location}: cannot put {leg.key!r}: no location has what was to be put"
             if unknown:
                 raise LocationUnavailable(f"{message}; not asked: {'; '.join(unknown)}")
-            return _Ending("drop", "dropped", NotFound(message))
-        sent = location.send(self._caller, leg.key, str(copy), overwrite=leg.overwrite)
+            return _Ending("dropped", "dropped", NotFound(message))
+        sent = location.send(self._runner, leg.key, str(copy), overwrite=leg.overwrite)
         return _DONE if await self._asked(location, sent) else _LEFT_ALONE
 
     async def _holds(self, leg: PendingWrite, location: Location, copy: Path) -> bool | None:
         """Bring what a leg was to put, if a location has it, to `copy`; None: it has nothing."""
         try:
-            info = await self._asked(location, location.stat(self._caller, leg.key))
+            info = await self._asked(location, location.stat(self._runner, leg.key))
             if info["type"] != "file":
                 return None
             if info["size"] not in (None, leg.size):
                 return False
-            await self._asked(location, location.fetch(self._caller, leg.key, copy))
+            await self._asked(location, location.fetch(self._runner, leg.key, copy))
         except NotFound:
             return None
-        found: tuple[str, int] = await self._caller.call(self._journal, "digest", str(copy))
-        return found == (leg.sha256, leg.size)
+        return await self._runner.work(digest, str(copy)) == (leg.sha256, leg.size)
 
     async def _asked(self, location: Location, question: Coroutine[Any, Any, T]) -> T:
         """Await what a location is asked, unless it could not be reached before."""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.cleanup import AGE_SECONDS, remove_stale_files
+from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import begins_a_key, temporary_path
 from filestore_fsspec.location.place import Place
 from filestore_fsspec.retry import AmbiguousCreate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from filestore_fsspec.bridge import Runner
     from filestore_fsspec.drivers.shared.driver import Info
 
+T = TypeVar("T")
+P = ParamSpec("P")
 
 _COMPARE_BYTES = 8 * 2**20
 _OVERWRITE = {False: "create", True: "overwrite"}
@@ -47,7 +49,7 @@ class Objects(Place):
             CorruptedFileStoreException: `verify`, and a whole object is not what `key` says.
         """
         path = self.fs_path(key)
-        content: bytes = await self.attempt(runner, "get", key, "cat_file", path, start, end)
+        content = await self.attempt(runner, "get", key, Driver.cat_file, path, start, end)
         if verify and start is None and end is None:
             await verify_checksum(runner, key, content, f"{self}: cannot get")
         return content
@@ -67,7 +69,7 @@ class Objects(Place):
         local_path.parent.mkdir(parents=True, exist_ok=True)
         Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
-            await self.attempt(runner, "download", key, "get_file", path, beside)
+            await self.attempt(runner, "download", key, Driver.get_file, path, beside)
             if verify:
                 await verify_checksum(runner, key, beside, f"{self}: cannot download")
             os.replace(beside, local_path)  # noqa: PTH105
@@ -83,7 +85,7 @@ class Objects(Place):
         """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
         try:
-            await self.attempt(runner, "put", key, "pipe_file", path, content, mode=mode)
+            await self.attempt(runner, "put", key, Driver.pipe_file, path, content, mode=mode)
         except AmbiguousCreate:
             return await self._is_ours(runner, key, BytesIO(content))
         except FileExistsError:
@@ -108,7 +110,7 @@ class Objects(Place):
                 left; with `verify` this is looked for, else only some servers do.
         """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
-        method = "put_verified" if verify else "put_file"
+        method = Driver.put_verified if verify else Driver.put_file
         try:
             await self.attempt(runner, "upload", key, method, local_path, path, mode=mode)
         except AmbiguousCreate:
@@ -126,7 +128,7 @@ class Objects(Place):
             TransportException: the location could not say.
         """
         path = self.fs_path(key)
-        return await self.attempt(runner, "look for", key, "isfile", path)  # type: ignore[no-any-return]
+        return await self.attempt(runner, "look for", key, Driver.isfile, path)
 
     async def stat(self, runner: Runner, key: str) -> dict[str, Any]:
         """Return `size` (bytes or None), `modified` (aware, or None) and `type`.
@@ -135,7 +137,7 @@ class Objects(Place):
             NotFound, TransportException: as in `read`.
         """
         path = self.fs_path(key)
-        return await self.attempt(runner, "look for", key, "info", path)  # type: ignore[no-any-return]
+        return await self.attempt(runner, "look for", key, Driver.info, path)
 
     async def remove(self, runner: Runner, key: str) -> None:
         """Delete an object; one that is absent is no error.
@@ -144,7 +146,7 @@ class Objects(Place):
             TransportException: the location could not delete it.
         """
         with suppress(NotFound):
-            await self.attempt(runner, "delete", key, "rm_file", self.fs_path(key))
+            await self.attempt(runner, "delete", key, Driver.rm_file, self.fs_path(key))
 
     async def remove_many(self, runner: Runner, keys: Sequence[str]) -> dict[str, Exception]:
         """Delete up to `delete_batch_chunk_size` objects in one request; return what failed.
@@ -153,7 +155,7 @@ class Objects(Place):
             TransportException: the request as a whole failed.
         """
         paths = {self.fs_path(key): key for key in keys}
-        failed = await self.attempt(runner, "delete", keys[0], "rm_files", list(paths))
+        failed = await self.attempt(runner, "delete", keys[0], Driver.rm_files, list(paths))
         return {
             paths[path]: self._failure("delete", paths[path], error)
             for path, error in failed.items()
@@ -174,7 +176,9 @@ class Objects(Place):
             more = True
             while more:
                 start = self._root + path_prefix
-                infos, token = await self.attempt(runner, "list", prefix, "list_page", start, token)
+                infos, token = await self.attempt(
+                    runner, "list", prefix, Driver.list_page, start, token
+                )
                 yield [
                     {**info, "name": key}
                     for info in infos
@@ -206,5 +210,10 @@ class Objects(Place):
         Raises:
             TransportException: the location could not be looked through, or did not remove it.
         """
-        call = partial(self.attempt, runner, "clean up", self._root)
+
+        async def call(
+            method: Callable[Concatenate[Driver, P], T], *args: P.args, **kwargs: P.kwargs
+        ) -> T:
+            return await self.attempt(runner, "clean up", self._root, method, *args, **kwargs)
+
         return await remove_stale_files(call, self._root, older_than_seconds)

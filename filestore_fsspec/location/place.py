@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.cleanup import cleaner_of
@@ -29,9 +29,14 @@ from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filestore_fsspec.breaker import State
     from filestore_fsspec.bridge import Runner
-    from filestore_fsspec.drivers.shared.driver import Info
+    from filestore_fsspec.drivers.shared.driver import Driver, Info
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 log = logging.getLogger("filestore_fsspec")
 
@@ -108,9 +113,10 @@ class Place:
         return "closed" if self.breaker is None else self.breaker.state
 
     @property
-    def driver(self) -> Any:  # noqa: ANN401 - as `fs`
+    def driver(self) -> type[Driver]:
         """The class of `fs`, which is not made for it."""
-        return load_driver(self.target.protocol)
+        driver: type[Driver] = load_driver(self.target.protocol)
+        return driver
 
     @property
     def fs(self) -> Any:  # noqa: ANN401 - fsspec has no types
@@ -118,7 +124,7 @@ class Place:
         if self._fs is None:
             with self._lock:
                 if self._fs is None:
-                    self._fs = self.driver(**self.target.storage_options)
+                    self._fs = load_driver(self.target.protocol)(**self.target.storage_options)
         return self._fs
 
     def fs_path(self, key: str) -> str:
@@ -150,10 +156,10 @@ class Place:
         runner: Runner,
         action: str,
         key: str,
-        method: str,
-        *args: Any,  # noqa: ANN401 - the driver's
-        **kwargs: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        method: Callable[Concatenate[Driver, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """Call a method of the filesystem, and again where a dropped connection ended it.
 
         Raises:

@@ -3,17 +3,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fsspec.asyn import get_loop
 
 from filestore_fsspec.bridge import ASYNCIO, SYNC, THREADS, iterate, on_io_loop, run, wait
+from filestore_fsspec.drivers import DRIVERS, load_driver
+from filestore_fsspec.drivers.shared.driver import Driver
 
 
 class SyncFileSystem:
     async_impl = False
-    threads = None
+    may_wait = True
+    direct: frozenset[str] = frozenset()
+    threads = ThreadPoolExecutor(1)
 
     def name(self, text: str) -> tuple[str, str]:
         return text, threading.current_thread().name
@@ -37,23 +42,26 @@ async def fail(error: BaseException) -> None:
 
 def test_a_blocking_call_is_made_in_this_thread() -> None:
     here = threading.current_thread().name
-    assert run(SYNC.call(SyncFileSystem(), "name", "a")) == ("a", here)
-    assert run(SYNC.call(AsyncFileSystem(), "thread")) == here
+    assert run(SYNC.call(SyncFileSystem(), SyncFileSystem.name, "a")) == ("a", here)
+    assert run(SYNC.call(AsyncFileSystem(), AsyncFileSystem.thread)) == here
 
 
 def test_a_blocking_call_waits_for_a_coroutine() -> None:
-    assert run(SYNC.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
+    assert run(SYNC.call(AsyncFileSystem(), AsyncFileSystem.name, "a")) == ("a", "awaited")
 
 
 def test_an_awaitable_call_awaits_or_leaves_the_loop_to_a_thread() -> None:
-    assert wait(ASYNCIO.call(AsyncFileSystem(), "name", "a")) == ("a", "awaited")
-    assert wait(ASYNCIO.call(SyncFileSystem(), "name", "a"))[1] != threading.current_thread().name
+    assert wait(ASYNCIO.call(AsyncFileSystem(), AsyncFileSystem.name, "a")) == ("a", "awaited")
+    assert (
+        wait(ASYNCIO.call(SyncFileSystem(), SyncFileSystem.name, "a"))[1]
+        != threading.current_thread().name
+    )
 
 
 @pytest.mark.parametrize(("step", "runner"), [(run, SYNC), (run, THREADS), (wait, ASYNCIO)])
 def test_each_returns_every_outcome_in_order(step: Any, runner: Any) -> None:
     error = ValueError("b")
-    calls = (runner.call(SyncFileSystem(), "name", "a"), fail(error))
+    calls = (runner.call(SyncFileSystem(), SyncFileSystem.name, "a"), fail(error))
     (text, _thread), failed = step(runner.each(calls))
     assert (text, failed) == ("a", error)
 
@@ -157,3 +165,16 @@ def test_iterate_steps_an_async_generator() -> None:
         yield 2
 
     assert list(iterate(generate())) == [1, 2]
+
+
+_SYNC_ONLY = {"open", "prepare", "commit", "stop_threads"}
+"""What runners call from threads alone, so that it needs no coroutine."""
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_driver_has_what_a_runner_calls(name: str) -> None:
+    driver = load_driver(name)
+    methods = {each for each in vars(Driver) if callable(getattr(Driver, each)) and each[0] != "_"}
+    coroutines = {f"_{each}" for each in methods - _SYNC_ONLY} if driver.async_impl else set()
+    missing = {each for each in methods | coroutines if not hasattr(driver, each)}
+    assert missing <= ({"_rmdir"} if name.startswith("http") else set())  # HTTP is read-only

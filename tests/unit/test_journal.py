@@ -433,7 +433,7 @@ def test_what_comes_during_a_replay_stays_recorded(folders: Folders, store: File
     assert journal.begin_replay(leg)
     store.delete("k")
     (folders.far / "k").write_bytes(b"content")  # the replay's write, which ends last
-    assert not journal.end_replay(leg)
+    assert not journal.end_replay(leg, "done")
     assert (store.get("k"), pending(store)) == (None, [("far", "k", "delete")])
     store.replay()
     assert (folders.far_content(), store.pending()) == (None, [])

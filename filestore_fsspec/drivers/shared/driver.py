@@ -80,11 +80,11 @@ class Driver(Protocol):
         """Write bytes; `mode` is `overwrite` or `create`."""
         ...
 
-    def put_file(self, lpath: str, rpath: str, /, *, mode: str = "overwrite") -> None:
+    def put_file(self, lpath: str, path: str, /, *, mode: str = "overwrite") -> None:
         """Write a file of this machine."""
         ...
 
-    def put_verified(self, lpath: str, path: str, mode: str, /) -> None:
+    def put_verified(self, lpath: str, path: str, /, *, mode: str) -> None:
         """Write a file of this machine; prove that what is stored is what was sent."""
         ...
 
