@@ -1,12 +1,18 @@
-"""`Breaker`: a location that is down is left alone for a while, and looked after meanwhile."""
+"""A location that is down is not asked for a while, and probed in the background meanwhile."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MAX_SECONDS = 30.0
+
+log = logging.getLogger("filestore_fsspec")
 
 State = Literal["closed", "open", "half-open"]
 
@@ -15,7 +21,7 @@ class Breaker:
     """Says whether a location is to be asked.
 
     closed: it is. open: it failed too often in a row, and calls are refused at once. half-open: the
-    pause is over, and one look in the background decides. Each look that fails doubles the pause,
+    pause is over, and one probe in the background decides. Each probe that fails doubles the pause,
     up to 30 seconds. Threads may share it.
     """
 
@@ -46,7 +52,7 @@ class Breaker:
         self._pause_ends = 0.0
 
     def is_due(self) -> bool:
-        """Tell whether the caller is the one to look; it then says `succeeded` or `failed`."""
+        """Tell whether the caller is the one to probe; it then says `succeeded` or `failed`."""
         if time.monotonic() < self._pause_ends:
             return False
         with self._lock:
@@ -76,3 +82,64 @@ class Breaker:
             self.state = "open"
             self._pause_ends = time.monotonic() + self._pause
         return opened
+
+
+class Circuit:
+    """A location's breaker, if it has one: told of every outcome, and asked before every call."""
+
+    def __init__(self, label: str, breaker: Breaker | None) -> None:
+        """`label` names the location in the log."""
+        self.label, self.breaker = label, breaker
+
+    def fresh(self) -> Circuit:
+        """Return the same, closed and with locks of its own: for a forked child."""
+        breaker = self.breaker and Breaker(self.breaker.failures, self.breaker.seconds)
+        return Circuit(self.label, breaker)
+
+    @property
+    def state(self) -> State:
+        """The breaker's, `closed` without one."""
+        return "closed" if self.breaker is None else self.breaker.state
+
+    def reset(self) -> None:
+        """Close it."""
+        if self.breaker is not None:
+            self.breaker.reset()
+
+    def is_open(self, probe: Callable[[], bool]) -> bool:
+        """Tell whether the location is not to be asked.
+
+        When the pause is over, `probe` is called in a thread: it tells whether the location
+        answers.
+        """
+        breaker = self.breaker
+        if breaker is None or breaker.state == "closed":
+            return False
+        if breaker.is_due():
+            thread = threading.Thread(
+                target=self._probe, args=(probe,), name="filestore-breaker", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:
+                log.warning("%s: cannot be probed: %s", self.label, error)
+                self.record(answered=False)
+        return True
+
+    def record(self, *, answered: bool) -> None:
+        """Note whether the location answered a call."""
+        breaker = self.breaker
+        if breaker is None:
+            return
+        if answered:
+            if breaker.succeeded():
+                log.warning("%s: answers again", self.label)
+        elif breaker.failed():
+            log.warning("%s: failed, and is not asked for %g s", self.label, breaker.seconds)
+
+    def _probe(self, probe: Callable[[], bool]) -> None:
+        answered = False
+        try:
+            answered = probe()
+        finally:
+            self.record(answered=answered)  # whatever was raised: half-open, nobody would probe

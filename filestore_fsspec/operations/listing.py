@@ -25,7 +25,7 @@ async def list_merged(
 ) -> AsyncGenerator[Page, None]:
     """Yield what all locations hold, some at a time, each key once, first location first.
 
-    `shown` says what of a location's page counts, all by default.
+    `visible` says what of a location's page counts, all by default.
 
     Raises:
         LocationUnavailable: a location could not be listed to its end (`strict=False`: logged).
@@ -58,7 +58,7 @@ async def merge_children(
     Of the same name the first location's is taken, but a file goes before a folder, as in a read.
 
     Raises:
-        LocationUnavailable: a location could not say (`strict=False`: logged).
+        LocationUnavailable: a location is unknown (`strict=False`: logged).
     """
     outcomes = await runner.each(ask(location) for location in locations)
     unknown = {

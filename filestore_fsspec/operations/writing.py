@@ -22,7 +22,7 @@ async def write_each(
     what: str,
     min_copies: int | None = None,
 ) -> list[Location]:
-    """Write to every location; return those written, without those left alone.
+    """Write to every location; return those written, without those that kept what was there.
 
     Raises:
         TransportException: the only location failed.

@@ -46,9 +46,9 @@ class Setup:
             min_copies: how many written copies make a write a success, all by default.
             deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
                 it is given its own; None is as long as its attempts and time-outs allow.
-            breaker_failures: after how many failed calls in a row a location is left alone, where
+            breaker_failures: after how many failed calls in a row a location is not asked, where
                 there are several; 0 is never.
-            breaker_seconds: for how long at first. It doubles, up to 30, until a look in the
+            breaker_seconds: for how long at first. It doubles, up to 30, until a probe in the
                 background finds the location answering.
             verify_content: whether a key of 64 hexadecimal digits is the SHA-256 of its content:
                 what is read or to be written is checked, and the next location asked for what a

@@ -1,4 +1,4 @@
-"""How often a location is asked, how long an operation takes, and when a location is left alone."""
+"""How often a location is asked, how long an operation takes, and when a circuit is open."""
 
 from __future__ import annotations
 
@@ -280,13 +280,13 @@ def test_a_location_that_is_down_is_circuit_open(
     calls = driver.calls
     assert (calls, near.breaker_state) == (3, "open")
     assert "file://" in caplog.text
-    assert "left alone for 0.2 s" in caplog.text
+    assert "not asked for 0.2 s" in caplog.text
 
     # At once, and unknown: never absent.
     assert store.get("k") == b"x"
-    with pytest.raises(LocationUnavailable, match="left alone"):
+    with pytest.raises(LocationUnavailable, match="circuit is open"):
         store.get("none")
-    with pytest.raises(LocationUnavailable, match="left alone"):
+    with pytest.raises(LocationUnavailable, match="circuit is open"):
         store.exists("none")
     assert store.exists("k") == [far]
     assert driver.calls == calls
@@ -296,12 +296,12 @@ def test_a_location_that_is_down_is_circuit_open(
         ("present", "closed"),
     ]
 
-    # It is looked after in the background, and comes back.
+    # It is probed in the background, and comes back.
     wait_until(lambda: store.get("k") == b"x" and driver.calls > calls, "a look")
     driver.errors.clear()
     wait_until(lambda: store.get("k") == b"x" and near.breaker_state == "closed", "its return")
     assert store.get("k", location="near") == b"x"
-    wait_until(lambda: "is back" in caplog.text, "the log")
+    wait_until(lambda: "answers again" in caplog.text, "the log")
 
 
 def test_nobody_waits_for_the_look(pair: tuple[FileStore, Broken]) -> None:
@@ -406,6 +406,6 @@ def test_a_write_to_a_location_that_is_circuit_open_is_named(
     driver.errors = [ConnectionResetError()] * 3
     with pytest.raises(LocationUnavailable):
         store.get("k")
-    with pytest.raises(PartialWrite, match="left alone") as caught:
+    with pytest.raises(PartialWrite, match="circuit is open") as caught:
         store.put("k", b"x")
     assert caught.value.written == (store.locations[1],)
