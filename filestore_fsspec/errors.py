@@ -9,19 +9,32 @@ FileStoreException (Exception)
 └── TransportException (OSError)             one location's failure; the driver's error is .cause
     ├── NotFound (FileNotFoundError)         every location asked said: absent
     ├── ReadOnly                             no location left that may be written
-    └── LocationUnavailable (ConnectionError)    unknown: a location could not say
+    └── LocationUnavailable (ConnectionError)    unknown: no answer, or none of use
         └── PermissionDenied (PermissionError)   unknown, because it refused us
 ```
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from filestore_fsspec.location import Location
+
+class AnyLocation(Protocol):
+    """What an error says of a location; it is a `Location`. `str()` shows no secret."""
+
+    @property
+    def name(self) -> str | None:
+        """The name given with the option `name`."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written here."""
+
+
+L = TypeVar("L", bound=AnyLocation)
 
 
 class FileStoreException(Exception):
@@ -51,12 +64,12 @@ class PartialWrite(FileStoreException):
     def __init__(
         self,
         message: str,
-        written: Sequence[Location] = (),
-        failed: Mapping[Location, Exception] | None = None,
+        written: Sequence[AnyLocation] = (),
+        failed: Mapping[L, Exception] | None = None,
     ) -> None:
         super().__init__(message)
         self.written = tuple(written)
-        self.failed = dict(failed or {})
+        self.failed: dict[AnyLocation, Exception] = _by_location(failed)
 
 
 class TransportException(FileStoreException, OSError):
@@ -76,21 +89,25 @@ class ReadOnly(TransportException):
 
 
 class LocationUnavailable(TransportException, ConnectionError):
-    """A location could not say: unreachable, refused, timed out, or failing.
+    """What a location has is unknown: it is unreachable, refused, timed out, or failing.
 
     Attributes:
-        errors: each location that could not say, with its error.
+        errors: each such location with its error.
     """
 
     def __init__(
         self,
         message: str,
         cause: BaseException | None = None,
-        errors: Mapping[Location, Exception] | None = None,
+        errors: Mapping[L, Exception] | None = None,
     ) -> None:
         super().__init__(message, cause)
-        self.errors = dict(errors or {})
+        self.errors: dict[AnyLocation, Exception] = _by_location(errors)
 
 
 class PermissionDenied(LocationUnavailable, PermissionError):
     """A location refused our credentials, or they do not give the right."""
+
+
+def _by_location(errors: Mapping[L, Exception] | None) -> dict[AnyLocation, Exception]:
+    return dict((errors or {}).items())

@@ -13,7 +13,7 @@ from filestore_fsspec.filesystem.read_file import ReadFile, Source, size_of
 from filestore_fsspec.operations import log, no_right_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
@@ -70,11 +70,11 @@ class VerifiedSource(Source):
 
     def _pass_over(self) -> None:
         left = self._locations[self._locations.index(self.location) + 1 :]
-        unknown: Mapping[Location, Exception] = {}
+        unknown: list[Exception] = []
         try:
             self.location, file = self._open(left)
         except LocationUnavailable as none:
-            unknown = none.errors
+            unknown = [*none.errors.values()]
         except NotFound:
             pass
         else:

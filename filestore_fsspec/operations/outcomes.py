@@ -13,7 +13,7 @@ from filestore_fsspec.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations.select import Locations
@@ -44,25 +44,25 @@ def failures_of(locations: Locations, outcomes: Sequence[object]) -> dict[Locati
 def no_right_content(
     what: str,
     wrong: Sequence[CorruptedFileStoreException],
-    unknown: Mapping[Location, Exception],
+    unknown: Collection[Exception],
 ) -> CorruptedFileStoreException:
     """Return the error for an object whose content is wrong wherever it was read."""
     if len(wrong) == 1 and not unknown:
         return wrong[0]
-    reasons = "; ".join(map(str, (*wrong, *unknown.values())))
-    could_not_say = f" and {len(unknown)} could not say" if unknown else ""
+    reasons = "; ".join(map(str, (*wrong, *unknown)))
+    and_unknown = f" and unknown at {len(unknown)}" if unknown else ""
     found = CorruptedFileStoreException(
-        f"cannot {what}: wrong content at {len(wrong)} of the locations{could_not_say}: {reasons}"
+        f"cannot {what}: wrong content at {len(wrong)} of the locations{and_unknown}: {reasons}"
     )
     found.__cause__ = wrong[0]
     return found
 
 
 def unavailable(what: str, unknown: dict[Location, Exception]) -> LocationUnavailable:
-    """Return the error of `what` when these locations could not say."""
+    """Return the error of `what` when it is unknown at these locations."""
     errors = list(unknown.values())
     if len(errors) == 1 and isinstance(errors[0], LocationUnavailable):
-        errors[0].errors = dict(unknown)
+        errors[0].errors = dict.fromkeys(unknown, errors[0])
         return errors[0]
     kind = LocationUnavailable
     if all(isinstance(error, PermissionDenied) for error in errors):

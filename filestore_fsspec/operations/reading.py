@@ -40,7 +40,7 @@ class Located(NamedTuple):
     error: Exception | None = None
     """Why the state is unknown."""
     breaker: State = "closed"
-    """Whether the location is asked (closed), left alone (open) or looked after (half-open)."""
+    """Whether the location is asked (closed), skipped (open) or probed (half-open)."""
 
 
 async def read_first(
@@ -52,12 +52,12 @@ async def read_first(
     """Ask the locations in order; return the first that has the object, with its answer.
 
     One whose content is not what it should be is logged and passed over.
-    Those in `last` are asked only if all others said absent.
+    Those in `fallback` are asked only if all others said absent.
 
     Raises:
         NotFound: every location said absent.
         CorruptedFileStoreException: none has the right content, and one has a wrong one.
-        LocationUnavailable: none has it, and not all could say.
+        LocationUnavailable: none has it, and at some it is unknown.
     """
     unknown: dict[Location, Exception] = {}
     skipped: list[Location] = []
@@ -78,7 +78,7 @@ async def read_first(
             wrong.append(error)
     unknown.update((location, location.skipped(what)) for location in skipped)
     if wrong:
-        raise no_right_content(what, wrong, unknown)
+        raise no_right_content(what, wrong, unknown.values())
     if unknown:
         raise unavailable(what, unknown)
     if fallback:
@@ -91,7 +91,7 @@ async def find_first(locations: Locations, runner: Runner, key: str) -> list[Loc
     """Return the first location that has the object, or none.
 
     Raises:
-        LocationUnavailable: none has it, and not all could say.
+        LocationUnavailable: none has it, and at some it is unknown.
     """
     unknown: dict[Location, Exception] = {}
     for number, location in enumerate(locations):

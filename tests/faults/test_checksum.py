@@ -239,7 +239,7 @@ def test_what_others_could_not_say_is_said_too(tmp_path: Path) -> None:
             with pytest.raises(CorruptedFileStoreException) as caught:
                 read()
             text = str(caught.value)
-            assert "wrong content at 1 of the locations and 1 could not say" in text
+            assert "wrong content at 1 of the locations and unknown at 1" in text
             assert all(str(location) in text for location in store.locations)
     with FileStore(down, folder, verify_content=True) as store:
         store.locations[1].put(KEY, RIGHT)

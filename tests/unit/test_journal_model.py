@@ -44,9 +44,9 @@ class Model:
         self.number += 1
         content, force = b"%d" % self.number, self.random.random() < 0.5
         try:
-            written = store.put("k", content, force=force)
+            written = bool(store.put("k", content, force=force))
         except PartialWrite as error:
-            written = list(error.written)
+            written = bool(error.written)
         if written:
             if not force and self.content is not None:
                 raise ValueError(f"written over {self.content!r}")

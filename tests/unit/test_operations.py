@@ -222,7 +222,7 @@ def test_read_first_passes_over_wrong_content(
     assert step(operations.read_first(places, say, "get")) == (places[3], b"right")
     assert [record.message for record in caplog.records] == ["n0: wrong"]
     with pytest.raises(
-        CorruptedFileStoreException, match=r"wrong content at 1 .* 1 could not say"
+        CorruptedFileStoreException, match=r"wrong content at 1 .* unknown at 1"
     ) as caught:
         step(operations.read_first(places[:3], say, "get"))
     assert str(wrong) in str(caught.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
@@ -11,7 +11,30 @@ from fsspec.spec import AbstractBufferedFile
 from filestore_fsspec.drivers.shared.pieces import BufferedDiscardOnError
 
 if TYPE_CHECKING:
-    from filestore_fsspec.drivers.azure.driver import AzureDriver
+    from asyncio import AbstractEventLoop
+    from collections.abc import Sequence
+
+
+class Blocks(Protocol):
+    """What the file asks of its driver."""
+
+    loop: AbstractEventLoop
+
+    async def read_range(self, path: str, start: int, end: int, etag: str) -> bytes:
+        """Return a range of the version that `etag` names."""
+        ...
+
+    def pipe_file(self, path: str, value: bytes, /, *, mode: str) -> None:
+        """Write all of a file."""
+        ...
+
+    async def send_block(self, path: str, piece: bytes) -> str:
+        """Send a block, visible to nobody, and return its id."""
+        ...
+
+    async def commit_blocks(self, path: str, blocks: Sequence[str], mode: str) -> str:
+        """Make a file of the blocks."""
+        ...
 
 
 class AzureDriverFile(BufferedDiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
@@ -20,7 +43,7 @@ class AzureDriverFile(BufferedDiscardOnError, AbstractBufferedFile):  # type: ig
     Blocks that were not committed are visible to nobody, and Azure removes them in a week.
     """
 
-    fs: AzureDriver
+    fs: Blocks
     buffer: io.BytesIO
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - fsspec's own

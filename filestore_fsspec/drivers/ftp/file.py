@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fsspec.spec import AbstractBufferedFile
 
@@ -13,7 +13,25 @@ from filestore_fsspec.keys import temporary_path
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from filestore_fsspec.drivers.ftp.driver import FTPDriver
+
+class Parts(Protocol):
+    """What the file asks of its driver."""
+
+    def isfile(self, path: str, /) -> bool:
+        """Tell whether a file is there."""
+        ...
+
+    def write_part(self, temporary: str, content: bytes, *, first: bool) -> None:
+        """Append to a temporary file."""
+        ...
+
+    def show_part(self, temporary: str, path: str, mode: str, size: int) -> None:
+        """Rename a temporary file into place."""
+        ...
+
+    def drop_part(self, temporary: str, reason: BaseException) -> None:
+        """Remove a temporary file, after a failure."""
+        ...
 
 
 class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
@@ -23,7 +41,7 @@ class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no 
     connection out of step, and writes straight to the name.
     """
 
-    def __init__(self, fs: FTPDriver, path: str, mode: str = "rb", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, fs: Parts, path: str, mode: str = "rb", **kwargs: Any) -> None:  # noqa: ANN401
         if mode not in {"rb", "wb", "xb"}:
             raise io.UnsupportedOperation(f"mode {mode!r}: FTP files open as rb, wb or xb")
         super().__init__(fs, path, mode, **kwargs)

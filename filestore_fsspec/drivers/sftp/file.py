@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
@@ -22,13 +22,20 @@ from filestore_fsspec.drivers.shared.errors import absent
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import AsyncIterator
 
     import asyncssh
 
-    from filestore_fsspec.drivers.sftp.connection import Link
-    from filestore_fsspec.drivers.sftp.driver import SFTPDriver
+    from filestore_fsspec.drivers.sftp.connection import Connection, Link
     from filestore_fsspec.drivers.shared.driver import Info
+
+
+class Connected(Protocol):
+    """What the file asks of its driver."""
+
+    connection: Connection
+    loop: AbstractEventLoop
 
 
 class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no types
@@ -38,7 +45,7 @@ class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # f
     shows under its name when it is closed, and goes when the `with` body raised.
     """
 
-    def __init__(self, fs: SFTPDriver, path: str, mode: str = "rb", **kwargs: Any) -> None:
+    def __init__(self, fs: Connected, path: str, mode: str = "rb", **kwargs: Any) -> None:
         self.closed = True  # until there is something to close
         self._create = "create" if mode == "xb" else "overwrite"
         self._temporary = temporary_path(path)
@@ -54,7 +61,7 @@ class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # f
         if details is not None:
             self.details = details
 
-    async def _open_read(self, fs: SFTPDriver, path: str) -> Info:
+    async def _open_read(self, fs: Connected, path: str) -> Info:
         async with fs.connection.use(path) as link, folder_is_absent(link, path):
             self._link = link
             self._file = await open_to_read(link, path)
@@ -64,7 +71,7 @@ class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # f
             raise absent(path)
         return info
 
-    async def _open_write(self, fs: SFTPDriver, path: str) -> None:
+    async def _open_write(self, fs: Connected, path: str) -> None:
         async with fs.connection.use(path) as link:
             self._link = link
             opening = open_if_free if self._create == "create" else open_new
