@@ -219,7 +219,7 @@ class AsyncFileStore(Store):
 
     async def pending(self) -> list[PendingWrite]:
         """Return what the journal remembers: each action at a location that is not known done."""
-        return await asyncio.to_thread(self._journaled().pending)
+        return await asyncio.to_thread(self._journaled().pending.legs)
 
     async def replay(self) -> list[Replayed]:
         """Carry out what is pending at this store's locations; return what became of each."""

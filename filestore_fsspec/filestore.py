@@ -324,7 +324,7 @@ class FileStore(Store):
         Raises:
             ValueError: this store has no journal.
         """
-        return self._journaled().pending()
+        return self._journaled().pending.legs()
 
     def replay(self) -> list[Replayed]:
         """Carry out what is pending at this store's locations; return what became of each.

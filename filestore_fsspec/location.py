@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +20,7 @@ from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.error_mapping import exception_of, is_answer
 from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
+from filestore_fsspec.fork_safety import watch_forks
 from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
 from filestore_fsspec.retry import ATTEMPTS, AmbiguousCreate, call_with_retry
 from filestore_fsspec.schemes import translate
@@ -80,7 +80,7 @@ class Location:
         self._lock = threading.Lock()
         self._circuit = Circuit(self.target.label, breaker)
         self._cleaner = cleaner_of(self.target)
-        _living.add(self)
+        watch_forks(self, in_child=Location._forget)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process; `url` keeps its password as a `SecretStr`."""
@@ -466,14 +466,4 @@ class Location:
         self._circuit = self._circuit.fresh()
 
 
-_living: weakref.WeakSet[Location] = weakref.WeakSet()
 _parents: list[Any] = []
-
-
-def _forget_all() -> None:
-    for location in _living:
-        location._forget()  # noqa: SLF001 - same file
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

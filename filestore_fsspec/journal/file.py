@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import weakref
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.errors import CorruptedFileStoreException, FileStoreException
+from filestore_fsspec.fork_safety import watch_forks
 from filestore_fsspec.journal.locks import ByteLock, is_held, new_owner
 
 if TYPE_CHECKING:
@@ -52,32 +51,13 @@ class JournalFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open the file at `path`, or make it and its folder.
-
-        Raises:
-            CorruptedFileStoreException: it is there and is no journal that this version reads.
-            FileStoreException: it cannot be opened.
-        """
+        """Name the file; it is opened, or made, on first use."""
         self.path = os.fspath(Path(path).absolute())
-        self._start()
-        with self._errors():
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._reader.opened()
-
-    def _start(self) -> None:
         self._reader, self._writer = _Connection(self.path), _Connection(self.path)
         self._owner: ByteLock | None = None
-        _living.add(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path = state["path"]
-        self._start()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.path}>"
+        watch_forks(
+            self, before=JournalFile.pause, in_parent=JournalFile.go_on, in_child=JournalFile.forked
+        )
 
     def __del__(self) -> None:
         if "_writer" in vars(self):
@@ -88,6 +68,17 @@ class JournalFile:
         for connection in (self._reader, self._writer):
             with connection.lock:
                 connection.close()
+
+    def make(self) -> None:
+        """Open the file, or make it and its folder.
+
+        Raises:
+            CorruptedFileStoreException: it is there and is no journal that this version reads.
+            FileStoreException: it cannot be opened.
+        """
+        with self._errors(), self._reader.lock:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            self._reader.opened()
 
     def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Return what a SELECT finds, as of the last transaction that was committed."""
@@ -148,13 +139,17 @@ class JournalFile:
             connection.lock.acquire()
             connection.close()
 
-    def go_on(self, *, in_child: bool) -> None:
-        """Let the file be opened again; the child is an owner of its own."""
-        if in_child and self._owner is not None:
-            self._owner.leave()
-            self._owner = None
+    def go_on(self) -> None:
+        """Let the file be opened again."""
         for connection in (self._writer, self._reader):
             connection.lock.release()
+
+    def forked(self) -> None:
+        """Let the child open the file; it is an owner of its own."""
+        if self._owner is not None:
+            self._owner.leave()
+            self._owner = None
+        self.go_on()
 
 
 class _Connection:
@@ -214,29 +209,3 @@ def _is_journal(connection: sqlite3.Connection, path: str) -> bool:
     if application or version or tables:
         raise CorruptedFileStoreException(f"journal {path}: this is another program's database")
     return False
-
-
-_living: weakref.WeakSet[JournalFile] = weakref.WeakSet()
-_forking = threading.Lock()
-_paused: list[JournalFile] = []
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _paused.extend(_living)
-    for journal in _paused:
-        journal.pause()
-
-
-def _after_fork(*, in_child: bool) -> None:
-    for journal in _paused:
-        journal.go_on(in_child=in_child)
-    _paused.clear()
-    _forking.release()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=partial(_after_fork, in_child=False),
-    after_in_child=partial(_after_fork, in_child=True),
-)

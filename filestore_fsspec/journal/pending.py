@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from filestore_fsspec.journal.file import JournalFile
 from filestore_fsspec.keys import parse_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from filestore_fsspec.journal.file import JournalFile
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations, Page
 
-ReplayEnding = Literal["done", "dropped", "failed"]
-"""Done: it was carried out, and what lies below it is forgotten too. Dropped: it never happened,
-and what lies below it remains. Failed: it remains, with the error."""
 _PAGE_LEGS = 100
 _SELECT = (
     "SELECT seq, location, key, action, sha256, size, time, error, slot, overwrite, among, owner"
@@ -51,8 +48,11 @@ class PendingWrite(NamedTuple):
     """Whose action it is, until that has ended; then 0."""
 
 
-class PendingWrites(JournalFile):
-    """The legs in a file, as readers and a replay see them."""
+class PendingWrites:
+    """The legs in a journal's file, as readers and a replay see them."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self._rows = file.rows
 
     def read_plan(self, locations: Locations, key: str) -> tuple[Locations, Locations]:
         """Return who is to be asked for `key`, and who only if all of these say absent.
@@ -61,7 +61,7 @@ class PendingWrites(JournalFile):
         whose content was to be replaced, as another's has been, is among the last.
         """
         key = parse_key(key)
-        rows = self.rows(
+        rows = self._rows(
             "SELECT location, slot, max(action = 'delete'), max(overwrite AND held) FROM legs"
             " WHERE slot IN (?, ?) GROUP BY location, slot",
             (key, key.rpartition("/")[2]),
@@ -80,10 +80,10 @@ class PendingWrites(JournalFile):
 
     def visible(self, location: Location, page: Page) -> Page:
         """Return a page of a location's listing without what is to be deleted there."""
-        if not self.rows("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1"):
+        if not self._rows("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1"):
             return page
         slots = {info["name"]: slot_of(location, info["name"]) for info in page}
-        rows = self.rows(
+        rows = self._rows(
             "SELECT slot FROM legs WHERE action = 'delete' AND location = ?"
             " AND slot IN (SELECT value FROM json_each(?))",
             (identity(location), json.dumps(list(slots.values()))),
@@ -95,16 +95,16 @@ class PendingWrites(JournalFile):
             if info["type"] == "directory" or slots[info["name"]] not in hidden
         ]
 
-    def pending(self) -> list[PendingWrite]:
+    def legs(self) -> list[PendingWrite]:
         """Return every leg that is recorded, in order."""
-        return [PendingWrite(*row) for row in self.rows(f"{_SELECT} ORDER BY seq")]
+        return [PendingWrite(*row) for row in self._rows(f"{_SELECT} ORDER BY seq")]
 
     # What a replay needs.
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield each location and slot with pending legs, in the order of the latest there."""
         seq = 0
-        while rows := self.rows(
+        while rows := self._rows(
             "SELECT seq, location, slot FROM legs AS one WHERE seq > ? AND NOT EXISTS (SELECT 1"
             " FROM legs WHERE location = one.location AND slot = one.slot AND seq > one.seq)"
             " ORDER BY seq LIMIT ?",
@@ -115,36 +115,10 @@ class PendingWrites(JournalFile):
 
     def top(self, place: tuple[str, str]) -> PendingWrite | None:
         """Return the latest leg of a location and slot, if there is one."""
-        rows = self.rows(
+        rows = self._rows(
             f"{_SELECT} WHERE location = ? AND slot = ? ORDER BY seq DESC LIMIT 1", place
         )
         return PendingWrite(*rows[0]) if rows else None
-
-    def begin_replay(self, leg: PendingWrite) -> bool:
-        """Mark a leg before it is carried out; return False if it is no longer the latest."""
-        return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
-
-    def end_replay(
-        self, leg: PendingWrite, ending: ReplayEnding, error: Exception | None = None
-    ) -> bool:
-        """Record how a replay ended, unless a later leg came; return False if one did."""
-        if ending == "done":
-            statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
-            return self._end(leg, statement, leg.location, leg.slot, leg.seq)
-        if ending == "dropped":
-            return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
-        statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
-        return self._end(leg, statement, printable(error), leg.seq)
-
-    def _end(self, leg: PendingWrite, statement: str, *values: object) -> bool:
-        with self.transaction(durable=False) as connection:
-            (latest,) = connection.execute(
-                "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?",
-                (leg.location, leg.slot),
-            ).fetchone()
-            if latest == leg.seq:
-                connection.execute(statement, values)
-            return bool(latest == leg.seq)
 
 
 def identity(location: Location) -> str:

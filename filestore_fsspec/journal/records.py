@@ -18,18 +18,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from filestore_fsspec.errors import CorruptedFileStoreException
+from filestore_fsspec.fork_safety import watch_forks
+from filestore_fsspec.journal.file import JournalFile
 from filestore_fsspec.journal.pending import PendingWrites, identity, printable, slot_of
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Mapping, Sequence
 
+    from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
+ReplayEnding = Literal["done", "dropped", "failed"]
+"""Done: it was carried out, and what lies below it is forgotten too. Dropped: it never happened,
+and what lies below it remains. Failed: it remains, with the error."""
 Outcome = bool | Exception
 """Done, left alone, or failed."""
 _THREADS = 4
@@ -47,15 +54,45 @@ class Recorded:
     """Where another content is still to come from another location: nothing is to be created."""
 
 
-class Journal(PendingWrites):
+class Journal:
     """The legs in a file. Threads and processes may share it.
 
-    It is called through a `bridge.Runner`, as a location's filesystem is, where it writes.
+    It is called through a `bridge.Runner`, as a location's filesystem is, where it writes;
+    `pending` is what it has written.
     """
 
     async_impl: ClassVar[bool] = False
     direct: ClassVar[frozenset[str]] = frozenset()
     may_wait: ClassVar[bool] = False
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open the file at `path`, or make it and its folder.
+
+        Raises:
+            CorruptedFileStoreException: it is there and is no journal that this version reads.
+            FileStoreException: it cannot be opened.
+        """
+        self._start(JournalFile(path))
+        self.file.make()
+
+    def _start(self, file: JournalFile) -> None:
+        self.file = file
+        self.pending = PendingWrites(file)
+        watch_forks(self, in_child=Journal._forked)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._start(JournalFile(state["path"]))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """Of its file."""
+        return self.file.path
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -67,13 +104,10 @@ class Journal(PendingWrites):
         threads: ThreadPoolExecutor | None = vars(self).pop("threads", None)
         if threads is not None:
             threads.shutdown(wait=False)
-        super().close()
+        self.file.close()
 
-    def go_on(self, *, in_child: bool) -> None:
-        """Let the file be opened again; a forked child has none of its parent's threads."""
-        if in_child:
-            vars(self).pop("threads", None)
-        super().go_on(in_child=in_child)
+    def _forked(self) -> None:
+        vars(self).pop("threads", None)  # a child has none of its parent's
 
     def record_put(
         self, locations: Locations, key: str, source: bytes | str, *, overwrite: bool
@@ -82,9 +116,9 @@ class Journal(PendingWrites):
         sha256, size = digest(source)
         slots = {location: slot_of(location, key) for location in locations}
         among = "\n".join(sorted({identity(location) for location in locations}))
-        now, owner = time.time(), self.owner
+        now, owner = time.time(), self.file.owner
         seqs, deleted, expected = {}, set(), set()
-        with self.transaction(durable=True) as connection:
+        with self.file.transaction(durable=True) as connection:
             seq = _last(connection)
             for location, slot in slots.items():
                 place = (identity(location), slot)
@@ -119,8 +153,8 @@ class Journal(PendingWrites):
             for each, place in zip(locations, map(identity, locations), strict=True)
             for key in keys
         ]
-        now, owner = time.time(), self.owner
-        with self.transaction(durable=True) as connection:
+        now, owner = time.time(), self.file.owner
+        with self.file.transaction(durable=True) as connection:
             last = _last(connection)
             connection.executemany(
                 "INSERT INTO legs SELECT ?, ?, ?, ?, 'delete', '', 0, 0, '', ?, '',"
@@ -141,7 +175,7 @@ class Journal(PendingWrites):
     def settle(self, recorded: Recorded, outcomes: Mapping[tuple[Location, str], Outcome]) -> None:
         """Forget the legs that are done or were left alone; keep the others, with the error."""
         held = any(outcome is True for outcome in outcomes.values())
-        with self.transaction(durable=False) as connection:
+        with self.file.transaction(durable=False) as connection:
             connection.executemany(
                 "UPDATE legs SET owner = 0 WHERE seq = ?",
                 ((seq,) for leg, seq in recorded.seqs.items() if outcomes.get(leg) is not False),
@@ -155,6 +189,32 @@ class Journal(PendingWrites):
                     _done(connection, place, seq)
                 else:
                     _failed(connection, place, seq, outcome, held=held)
+
+    def begin_replay(self, leg: PendingWrite) -> bool:
+        """Mark a leg before it is carried out; return False if it is no longer the latest."""
+        return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
+
+    def end_replay(
+        self, leg: PendingWrite, ending: ReplayEnding, error: Exception | None = None
+    ) -> bool:
+        """Record how a replay ended, unless a later leg came; return False if one did."""
+        if ending == "done":
+            statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
+            return self._end(leg, statement, leg.location, leg.slot, leg.seq)
+        if ending == "dropped":
+            return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
+        statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
+        return self._end(leg, statement, printable(error), leg.seq)
+
+    def _end(self, leg: PendingWrite, statement: str, *values: object) -> bool:
+        with self.file.transaction(durable=False) as connection:
+            (latest,) = connection.execute(
+                "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?",
+                (leg.location, leg.slot),
+            ).fetchone()
+            if latest == leg.seq:
+                connection.execute(statement, values)
+            return bool(latest == leg.seq)
 
 
 def digest(source: bytes | str) -> tuple[str, int]:

@@ -14,14 +14,14 @@ from filestore_fsspec.errors import (
     TransportException,
 )
 from filestore_fsspec.journal.pending import identity
-from filestore_fsspec.journal.records import Journal, digest
+from filestore_fsspec.journal.records import Journal, ReplayEnding, digest
 from filestore_fsspec.operations import log
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from filestore_fsspec.bridge import Runner
-    from filestore_fsspec.journal.pending import PendingWrite, ReplayEnding
+    from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
@@ -46,12 +46,12 @@ async def replay(journal: Journal, locations: Locations, runner: Runner) -> list
 
     Legs of other locations, and of actions that are under way, stay as they are.
     """
-    lock = journal.replay_lock()
+    lock = journal.file.replay_lock()
     while not lock.acquire(wait=False):
         await runner.pause(_PAUSE_SECONDS)
     try:
         mending = _Replay(journal, locations, runner)
-        for place in journal.places():
+        for place in journal.pending.places():
             await mending.mend(place)
         return mending.found
     finally:
@@ -82,8 +82,8 @@ class _Replay:
         location = self._known.get(place[0])
         ending = _LEFT_ALONE
         while location is not None and ending.recorded == "dropped":
-            leg = self._journal.top(place)
-            if leg is None or (leg.owner and self._journal.is_alive(leg.owner)):
+            leg = self._journal.pending.top(place)
+            if leg is None or (leg.owner and self._journal.file.is_alive(leg.owner)):
                 return
             if not await self._runner.call(self._journal, Journal.begin_replay, leg):
                 return

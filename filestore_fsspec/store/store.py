@@ -54,11 +54,13 @@ class Store(Setup):
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         primary = select(self.locations, location)
-        return (primary, ()) if self.journal is None else self.journal.read_plan(primary, path)
+        return (
+            (primary, ()) if self.journal is None else self.journal.pending.read_plan(primary, path)
+        )
 
     def visible(self, location: Location, page: Page) -> Page:
         """Return a page of a location's listing without what is to be deleted there."""
-        return page if self.journal is None else self.journal.visible(location, page)
+        return page if self.journal is None else self.journal.pending.visible(location, page)
 
     async def _locate(self, runner: Runner, path: str) -> list[Located]:
         found = await locate_each(self.locations, runner, path)

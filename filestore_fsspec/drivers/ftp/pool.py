@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import ftplib
-import os
 import time
-import weakref
 from collections import deque
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.ftp.client import Client
+from filestore_fsspec.fork_safety import watch_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ class Pool:
         self._size = size
         self._features: frozenset[str] | None = None
         self._start_anew()
-        _POOLS.add(self)
+        watch_forks(self, in_child=Pool.abandon)
 
     def _start_anew(self) -> None:
         # Both are safe between threads as they are: a lease costs 3 us, with a lock and a
@@ -104,14 +103,3 @@ class Pool:
 
     def __del__(self) -> None:
         self.close()
-
-
-_POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
-
-
-def _abandon_all() -> None:
-    for pool in list(_POOLS):
-        pool.abandon()
-
-
-os.register_at_fork(after_in_child=_abandon_all)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import obstore
 
 from filestore_fsspec.bridge import wait
+from filestore_fsspec.fork_safety import watch_forks
 
 _log = logging.getLogger(__name__)
 
@@ -97,4 +98,4 @@ class _Threads:
 
 
 threads = _Threads()
-os.register_at_fork(after_in_child=threads.forked)
+watch_forks(threads, in_child=_Threads.forked)

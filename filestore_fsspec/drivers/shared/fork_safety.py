@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.asyn import FSTimeoutError, sync_teardown
 
+from filestore_fsspec.fork_safety import watch_forks
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine
 
 _log = logging.getLogger(__name__)
-_loops: weakref.WeakSet[AbstractEventLoop] = weakref.WeakSet()
 
 
 def keep_from_children(loop: AbstractEventLoop) -> None:
@@ -25,21 +26,17 @@ def keep_from_children(loop: AbstractEventLoop) -> None:
     parent's sockets leave the epoll and the parent waits for answers until its time-out (seen);
     over TLS the child would also say goodbye in the parent's name.
     """
-    _loops.add(loop)
+    watch_forks(loop, in_child=_let_go)
 
 
-def _let_go() -> None:
+def _let_go(loop: AbstractEventLoop) -> None:
     """Put a socket that leads nowhere in the place of each of the parent's."""
+    # asyncio names no other way to its sockets; uvloop's loop has no selector.
+    selector = getattr(loop, "_selector", None)
+    sockets = selector.get_map() if selector is not None else None
     with socket.socket() as nowhere:
-        for loop in list(_loops):
-            # asyncio names no other way to its sockets; uvloop's loop has no selector.
-            selector = getattr(loop, "_selector", None)
-            sockets = selector.get_map() if selector is not None else None
-            for key in list((sockets or {}).values()):
-                os.dup2(nowhere.fileno(), key.fd, inheritable=False)
-
-
-os.register_at_fork(after_in_child=_let_go)
+        for key in list((sockets or {}).values()):
+            os.dup2(nowhere.fileno(), key.fd, inheritable=False)
 
 
 def close_after(
