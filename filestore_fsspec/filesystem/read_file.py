@@ -114,9 +114,15 @@ class Source(io.RawIOBase):
     def _open(self, locations: Locations, fallback: Locations = ()) -> tuple[Location, IO[bytes]]:
         async def open_at(location: Location) -> IO[bytes]:
             path = location.fs_path(self._path)
-            file: IO[bytes] = await location.attempt(
-                THREADS, "open", self._path, Driver.open, path, "rb", **self._options
-            )
+            try:
+                file: IO[bytes] = await location.attempt(
+                    THREADS, "open", self._path, Driver.open, path, "rb", **self._options
+                )
+            except TransportException as error:
+                if isinstance(error.cause, IsADirectoryError):
+                    # Another location may have a file of that name.
+                    raise NotFound(str(error), error.cause) from error
+                raise
             return file
 
         return run(read_first(locations, open_at, f"open {self._path!r}", fallback))

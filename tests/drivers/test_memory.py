@@ -43,11 +43,15 @@ def test_ranges(fs: MemoryDriver, root: str) -> None:
 def test_absent_is_file_not_found(fs: MemoryDriver, root: str, tmp_path: Path) -> None:
     fs.pipe_file(f"{root}/folder/a", b"x")
     for path in (f"{root}/none", f"{root}/folder"):
-        for method in (fs.cat_file, fs.rm_file, fs.open):
+        for method in (fs.cat_file, fs.rm_file):
             with pytest.raises(FileNotFoundError):
                 method(path)
+        with pytest.raises(IsADirectoryError if path.endswith("folder") else FileNotFoundError):
+            fs.open(path)
+        (tmp_path / "a").touch()
         with pytest.raises(FileNotFoundError):
             fs.get_file(path, str(tmp_path / "a"))
+        (tmp_path / "a").unlink(missing_ok=True)
         with pytest.raises(FileNotFoundError):
             fs.cp_file(f"{root}/none", f"{root}/b")
         assert not fs.isfile(path)
@@ -73,7 +77,10 @@ def test_a_file_beside_what_seems_below_it(fs: MemoryDriver, root: str) -> None:
     fs.pipe_file(f"{root}/a/b", b"y")
     assert fs.info(f"{root}/a")["type"] == "file"
     assert fs.ls(f"{root}/a", detail=False) == [f"{root}/a/b"]
-    assert [info["type"] for info in fs.ls(root)] == ["file"]
+    assert [info["type"] for info in fs.ls(root)] == ["file", "directory"]
+    assert fs.isfile(f"{root}/a")
+    assert fs.isdir(f"{root}/a")
+    assert sorted(fs.find(root)) == [f"{root}/a", f"{root}/a/b"]
 
 
 def test_readers_have_a_position_each(fs: MemoryDriver, root: str) -> None:
@@ -101,7 +108,7 @@ def test_a_written_file_shows_when_it_is_closed(fs: MemoryDriver, root: str) -> 
     assert fs.cat_file(path) == b"whole"
     with pytest.raises(FileExistsError):
         fs.open(path, "xb")
-    with pytest.raises(ValueError, match="rb, wb and xb"):
+    with pytest.raises(ValueError, match="rb, wb, xb"):
         fs.open(path, "ab")
 
 

@@ -1,6 +1,6 @@
-"""A file of this machine that takes its name when it is complete, and leaves nothing before.
+"""A file of this machine that is renamed into place when it is complete.
 
-It is written beside the name, in the same folder, so that taking the name is one step of the disk.
+Its temporary file is in the same folder, so that renaming is one step of the disk.
 """
 
 # ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH112 - a Path costs more than the call
@@ -13,7 +13,6 @@ from io import BufferedWriter, FileIO
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
-from filestore_fsspec.drivers.shared.driver import first_folder
 from filestore_fsspec.drivers.shared.errors import already_there
 from filestore_fsspec.keys import temporary_path
 
@@ -26,23 +25,23 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 
 @contextmanager
 def replacing(path: str, mode: str) -> Iterator[tuple[int, str]]:
-    """Yield descriptor and path of a new file beside `path`, which takes its name at the end."""
+    """Yield descriptor and path of a temporary file, which is renamed to `path` at the end."""
     _refuse_existing(path, mode)
     temporary = temporary_path(path)
-    fd = _open_new(temporary)
+    fd = open_new(temporary)
     try:
         try:
             yield fd, temporary
         finally:
             os.close(fd)
-        _take_name(temporary, path, mode)
+        rename(temporary, path, mode)
     except BaseException:
         _remove(temporary)
         raise
 
 
 class AtomicFile(DiscardOnError, BufferedWriter):
-    """A new file that takes its name when it is closed, and goes when its `with` body raises."""
+    """A temporary file that is renamed when it is closed; removed when its `with` body raises."""
 
     def __init__(self, fd: int, temporary: str, path: str, mode: str, *, autocommit: bool) -> None:
         super().__init__(FileIO(fd, "wb"))
@@ -53,7 +52,7 @@ class AtomicFile(DiscardOnError, BufferedWriter):
         self._pid = os.getpid()
 
     def close(self) -> None:
-        """Flush, and show the file under its name unless `commit` is to do that."""
+        """Flush, and rename the file unless `commit` is to do that."""
         if self.closed:
             return
         try:
@@ -65,9 +64,9 @@ class AtomicFile(DiscardOnError, BufferedWriter):
             self.commit()
 
     def commit(self) -> None:
-        """Show the closed file under its name."""
+        """Rename the closed file."""
         try:
-            _take_name(self._temporary, self.path, self._mode)
+            rename(self._temporary, self.path, self._mode)
         except BaseException:
             _remove(self._temporary)
             raise
@@ -89,34 +88,35 @@ def open_atomic(path: str, mode: str, *, autocommit: bool = True) -> AtomicFile:
 
     Raises:
         FileExistsError: here or when it is closed, in mode `create`.
-        IsADirectoryError: a folder is in the way.
+        IsADirectoryError: a directory exists at that path.
     """
     _refuse_existing(path, mode)
     if os.path.isdir(path):
-        # Said before anything is written, here or elsewhere, not when the name is to be taken.
-        raise _in_the_way(path)
+        # Told before anything is written, here or elsewhere, not when the file is renamed.
+        raise _taken(path)
     temporary = temporary_path(path)
-    return AtomicFile(_open_new(temporary), temporary, path, mode, autocommit=autocommit)
+    return AtomicFile(open_new(temporary), temporary, path, mode, autocommit=autocommit)
 
 
 def _refuse_existing(path: str, mode: str) -> None:
     # 2 us, where writing to find out takes 30 and more.
     if mode == "create" and os.path.lexists(path):
-        raise _in_the_way(path)
+        raise _taken(path)
 
 
-def _in_the_way(path: str) -> OSError:
+def _taken(path: str) -> OSError:
     # Nothing was created, but a folder is not the file that somebody else created.
     if os.path.isdir(path):
-        return IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
+        return IsADirectoryError(errno.EISDIR, "a directory exists at that path", path)
     return already_there(path)
 
 
-def _open_new(path: str) -> int:
+def open_new(path: str) -> int:
+    """Return the descriptor of a new file, and make the folders above it that are missing."""
     try:
         return os.open(path, _CREATE, 0o666)
     except FileNotFoundError:
-        folder = first_folder(path)
+        folder = os.path.dirname(path)
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:
@@ -125,21 +125,22 @@ def _open_new(path: str) -> int:
     return os.open(path, _CREATE, 0o666)
 
 
-def _take_name(temporary: str, path: str, mode: str) -> None:
+def rename(temporary: str, path: str, mode: str) -> None:
+    """Rename a file; `create` is exclusive wherever the disk has hard links."""
     if mode != "create":
         os.replace(temporary, path)
         return
     try:
         os.link(temporary, path)
     except FileExistsError as error:
-        raise _in_the_way(path) from error
+        raise _taken(path) from error
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
         # A disk without hard links (exFAT, some network disks): two writers who come in the same
         # moment may both believe that they created the file; the content is whole all the same.
         if os.path.lexists(path):
-            raise _in_the_way(path) from error
+            raise _taken(path) from error
         os.rename(temporary, path)
     else:
         os.unlink(temporary)

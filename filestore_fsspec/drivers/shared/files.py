@@ -1,0 +1,172 @@
+"""What is read and written as a file: what is sent, and the file objects of folder drivers."""
+
+from __future__ import annotations
+
+import os
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.spec import AbstractBufferedFile
+
+from filestore_fsspec.drivers.shared.discard import DiscardOnError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fsspec.callbacks import Callback
+
+    from filestore_fsspec.drivers.shared.driver import Info
+    from filestore_fsspec.drivers.shared.folders import FolderDriver
+
+_SPOOL_BYTES = 8 * 2**20
+"""Up to here what is written to an open file stays in memory until it is closed."""
+
+
+class Content:
+    """What is to be written: bytes in memory, or a file of this machine from where it stands."""
+
+    def __init__(
+        self, source: memoryview | IO[bytes], callback: Callback = DEFAULT_CALLBACK
+    ) -> None:
+        """Take `source`; `callback` is told of each block that was taken."""
+        self._source, self._callback = source, callback
+        self.size = len(source) if isinstance(source, memoryview) else _bytes_left(source)
+        """Bytes; of a pipe 0, whatever comes."""
+        self.in_memory = isinstance(source, memoryview)
+        callback.set_size(self.size)
+
+    def blocks(self, length: int) -> Iterator[bytes | memoryview]:
+        """Yield the content in blocks of up to `length` bytes, none of them empty."""
+        source = self._source
+        if isinstance(source, memoryview):
+            for start in range(0, len(source), length):
+                yield source[start : start + length]
+            return
+        while block := source.read(length):
+            yield block
+            self._callback.relative_update(len(block))
+
+
+def _bytes_left(file: IO[bytes]) -> int:
+    try:
+        return os.fstat(file.fileno()).st_size
+    except OSError:  # a file object that is no file of the disk
+        here = file.tell()
+        size = file.seek(0, os.SEEK_END) - here
+        file.seek(here)
+        return size
+
+
+class Handle(Protocol):
+    """One version of a file, open to be read."""
+
+    info: Info
+    """Its size is None where the server tells none."""
+
+    async def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to before `end`.
+
+        Raises:
+            OSError: they could not be read, or another version has replaced it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of it, from any thread and without waiting."""
+        ...
+
+
+class ReadFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
+    """A file that is read at any place, by ranges of one version of it."""
+
+    def __init__(
+        self,
+        fs: FolderDriver,
+        path: str,
+        handle: Handle,
+        block_size: int,
+        **kwargs: Any,  # noqa: ANN401 - fsspec's own
+    ) -> None:
+        """Read through `handle`, `block_size` bytes or more at a time."""
+        self._handle = handle
+        size = handle.info["size"]
+        super().__init__(fs, path, "rb", block_size, size=size, **kwargs)
+        self.details = handle.info
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        content: bytes = self.fs._wait(self._handle.read(start, end))  # noqa: SLF001 - our driver
+        return content
+
+    def close(self) -> None:
+        """Close; nothing is asked of the server any more."""
+        if not self.closed:
+            super().close()
+            self._handle.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open it again in another process, at the same place."""
+        return _reopen, (self.fs, self.path, self.blocksize, self.loc)
+
+    def __del__(self) -> None:
+        # fsspec's own would look at a file whose constructor failed.
+        if not getattr(self, "closed", True):
+            self._handle.close()
+
+
+def _reopen(fs: FolderDriver, path: str, block_size: int, position: int) -> ReadFile:
+    file: ReadFile = fs.open(path, "rb", block_size=block_size)  # type: ignore[attr-defined]  # fsspec's
+    file.seek(position)
+    return file
+
+
+class WrittenFile(DiscardOnError, SpooledTemporaryFile[bytes]):
+    """A file that is kept on this machine until it is closed, and then written as a whole."""
+
+    def __init__(self, fs: FolderDriver, path: str, mode: str, *, autocommit: bool) -> None:
+        """Start with nothing; `autocommit=False` leaves it to `commit` to make it visible."""
+        super().__init__(_SPOOL_BYTES, "w+b", prefix="filestore-")
+        self.fs, self.path, self.full_name = fs, path, path
+        self._how = "create" if "x" in mode else "overwrite"
+        self._mode = mode
+        self._autocommit = autocommit
+        self._unnamed: Any = None
+
+    @property
+    def mode(self) -> str:
+        """`wb` or `xb`."""
+        return self._mode
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return self.path
+
+    def close(self) -> None:
+        """Write what was written so far under its path, or where nobody sees it until `commit`."""
+        if self.closed:
+            return
+        try:
+            self.seek(0)
+            content = Content(self)  # type: ignore[arg-type]  # it has all that is used
+            if self._autocommit:
+                self.fs._wait(self.fs._write(self.path, content, self._how))  # noqa: SLF001 - ours
+            else:
+                self._unnamed = self.fs._wait(self.fs._send(self.path, content, self._how))  # noqa: SLF001
+        finally:
+            super().close()
+
+    def commit(self) -> None:
+        """Make the closed file visible."""
+        try:
+            self.fs._wait(self.fs._commit(self._unnamed))  # noqa: SLF001 - our driver
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Drop what was written."""
+        super().close()
+        unnamed, self._unnamed = self._unnamed, None
+        if unnamed is not None:
+            unnamed.discard()
