@@ -122,6 +122,16 @@ class MemoryRequests:
         if self.files.pop(path, None) is None:
             raise absent(path)
 
+    def make_folders(self, path: str) -> None:
+        """Make a folder and those above it; not below a file."""
+        missing: list[str] = []
+        while path and path not in self._folders:
+            if path in self.files:
+                raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+            missing.append(path)
+            path = parent_of(path).rstrip("/")
+        self._folders.extend(missing)
+
     async def make_folder(self, path: str) -> None:
         """Make one folder."""
         if path in self.files or self.is_folder(path):
@@ -133,9 +143,8 @@ class MemoryRequests:
     async def remove_folder(self, path: str) -> None:
         """Remove an empty folder; one that only its files made is gone with them."""
         if not self.is_folder(path):
-            if path in self.files:
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
-            return
+            self.file(path)
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
         if any(each.startswith(f"{path}/") for each in (*self.files, *self._folders)):
             raise OSError(errno.ENOTEMPTY, "the folder is not empty", path)
         with suppress(ValueError):  # removed meanwhile
@@ -184,11 +193,11 @@ class MemoryDriver(BlockingFolderDriver, MemoryFileSystem):  # type: ignore[misc
         if not removed or self.requests.is_folder(path):
             await super()._rm_tree(path)
 
-    async def _rmdir(self, path: Any) -> None:
+    async def _makedirs(self, path: Any, exist_ok: bool = False) -> None:
         path = self._strip_protocol(path)
-        if await self._kind(path) is None:
-            raise absent(path)
-        await self.requests.remove_folder(path)
+        if path in self.requests.files or (not exist_ok and self.requests.is_folder(path)):
+            raise already_there(path)
+        self.requests.make_folders(path)
 
     def _open(
         self,

@@ -48,7 +48,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
 
     cachable = False
 
-    def __init__(  # noqa: PLR0913 - the options of an Azure URL
+    def __init__(
         self,
         account_url: str,
         account_name: str,
@@ -92,7 +92,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
         self._finalizer: finalize[Any, Any] | None = None
 
     @classmethod
-    def _strip_protocol(cls, path: Any) -> Any:  # noqa: ANN401 - fsspec's own
+    def _strip_protocol(cls, path: Any) -> Any:
         """Return `container/key`; adlfs takes a path for a URL, and `?` and `#` for its parts."""
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
@@ -157,7 +157,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
             self._finalizer = close_after(self, self.loop, lambda: _close_all(owned))
         return self._pipeline
 
-    def _make_credential(self, timeouts: tuple[float, float]) -> Any:  # noqa: ANN401 - of many kinds
+    def _make_credential(self, timeouts: tuple[float, float]) -> Any:
         if self.account_key is not None:
             return key_credential(self.account_name, self.account_key)
         transport = AzureTransport(trust_of(self.verify, self.ca_bundle, public=True), timeouts)
@@ -224,13 +224,13 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
         answer: ClientResponse = response.http_response.internal_response
         return answer
 
-    async def ask(self, method: str, path: str, **request: Any) -> Mapping[str, str]:  # noqa: ANN401 - of `answer`
+    async def ask(self, method: str, path: str, **request: Any) -> Mapping[str, str]:
         """Send one request and return the answer's headers."""
         async with self.answer(method, path, **request) as answer:
             await answer.read()
             return answer.headers
 
-    async def write(self, path: str, **request: Any) -> Mapping[str, str]:  # noqa: ANN401 - of `answer`
+    async def write(self, path: str, **request: Any) -> Mapping[str, str]:
         """Send one PUT; a container that is missing is made, and the PUT sent again.
 
         Return the answer's headers.

@@ -83,7 +83,7 @@ class AzureDriver(AzureWriting):
     async def _get_file(
         self, rpath: str, lpath: str, callback: Callback | None = None, **_kwargs: object
     ) -> None:
-        if os.path.isdir(lpath):  # noqa: ASYNC240, PTH112 - fsspec's `get` makes folders itself
+        if os.path.isdir(lpath):
             return
         callback = callback or DEFAULT_CALLBACK
         async with self.answer("GET", self.blob_path(rpath)) as answer:
@@ -101,7 +101,7 @@ class AzureDriver(AzureWriting):
         path: str,
         mode: str = "rb",
         block_size: int | None = None,
-        autocommit: bool = True,  # noqa: FBT001, FBT002 - fsspec's signature
+        autocommit: bool = True,
         **kwargs: object,
     ) -> AzureDriverFile:
         if "a" in mode:

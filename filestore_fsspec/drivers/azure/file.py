@@ -46,7 +46,7 @@ class AzureDriverFile(BufferedDiscardOnError, AbstractBufferedFile):  # type: ig
     fs: Blocks
     buffer: io.BytesIO
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - fsspec's own
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._blocks: list[str] = []
         super().__init__(*args, **kwargs)
 
@@ -62,7 +62,7 @@ class AzureDriverFile(BufferedDiscardOnError, AbstractBufferedFile):  # type: ig
         )
         return content
 
-    def _upload_chunk(self, final: bool = False) -> bool:  # noqa: FBT001, FBT002 - fsspec's signature
+    def _upload_chunk(self, final: bool = False) -> bool:
         content = self.buffer.getvalue()
         if final and self.autocommit and not self._blocks:
             self.fs.pipe_file(self.path, content, mode=self._mode)

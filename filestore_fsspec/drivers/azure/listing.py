@@ -126,7 +126,7 @@ class AzureListing(AzureConnection):
                 return [], None
             return [blob async for blob in page], pages.continuation_token or None
 
-    async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - Azure's own
+    async def _list_page(self, prefix: str, token: Any = None) -> Page:
         container, key, _ = self.split_path(prefix)
         try:
             blobs, token = await self._page(container, key, token, _PAGE)
@@ -141,7 +141,7 @@ class AzureListing(AzureConnection):
         ]
         return files, token
 
-    async def _ls(self, path: str, detail: bool = True, **_kwargs: object) -> list[Any]:  # noqa: FBT001, FBT002 - fsspec's signature
+    async def _ls(self, path: str, detail: bool = True, **_kwargs: object) -> list[Any]:
         path = self._strip_protocol(path)
         entries = await (self._entries(path) if path else self._containers())
         if not entries and "/" in path:
@@ -173,7 +173,7 @@ class AzureListing(AzureConnection):
         self,
         path: str,
         maxdepth: int | None = None,
-        withdirs: bool = False,  # noqa: FBT001, FBT002 - fsspec's signature
+        withdirs: bool = False,
         prefix: str = "",
         *,
         detail: bool = False,

@@ -58,7 +58,7 @@ def _proxy_for(url: str) -> str | None:
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
-def trust_of(verify: bool, ca_bundle: str | None, *, public: bool = False) -> Trust:  # noqa: FBT001 - a driver's option
+def trust_of(verify: bool, ca_bundle: str | None, *, public: bool = False) -> Trust:
     """Return whom to trust: the usual authorities, or those in `ca_bundle`; `public`: both."""
     if not verify:
         return False

@@ -156,7 +156,7 @@ class AzureWriting(PieceWriter, AzureListing):
 
     cp_file = sync_wrapper(_cp_file)
 
-    async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: object) -> None:  # noqa: ARG002, FBT001, FBT002 - fsspec's signature
+    async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: object) -> None:
         container, key, _ = self.split_path(self._strip_protocol(path))
         if key:
             return  # a folder is there as soon as something is in it
@@ -164,7 +164,7 @@ class AzureWriting(PieceWriter, AzureListing):
 
     mkdir = sync_wrapper(_mkdir)
 
-    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002 - fsspec's signature
+    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
         if not exist_ok and await self._isdir(path):
             raise already_there(path)
 
@@ -211,7 +211,7 @@ class AzureWriting(PieceWriter, AzureListing):
     async def _rm(
         self,
         path: str | list[str],
-        recursive: bool = False,  # noqa: FBT001, FBT002 - fsspec's signature
+        recursive: bool = False,
         maxdepth: int | None = None,
         **_kwargs: object,
     ) -> None:

@@ -51,7 +51,7 @@ class FTPDriver(FTPReader):
         path: str,
         value: bytes,
         mode: str = "overwrite",
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,
     ) -> None:
         """Write a whole file at once, and the folders above it."""
         path = self._strip_protocol(path)
@@ -62,11 +62,11 @@ class FTPDriver(FTPReader):
 
     def put_file(
         self,
-        lpath: Any,  # noqa: ANN401 - a path or a file object
+        lpath: Any,
         rpath: str,
         callback: Callback = DEFAULT_CALLBACK,
         mode: str = "overwrite",
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,
     ) -> None:
         """Write a whole file from one of this machine, a path or an open one."""
         path = self._strip_protocol(rpath)
@@ -125,19 +125,19 @@ class FTPDriver(FTPReader):
         path: str,
         mode: str = "rb",
         block_size: int | None = None,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> FTPFile:
         kwargs.setdefault("cache_type", cache_type(block_size))
         return FTPFile(self, path, mode, block_size=block_size or READ_BYTES, **kwargs)
 
-    def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+    def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         """Copy a file by way of this machine: FTP has no copy of its own."""
         with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
             self.get_file(path1, spool)
             spool.seek(0)
             self.put_file(spool, path2)
 
-    def mv(self, path1: str, path2: str, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+    def mv(self, path1: str, path2: str, **kwargs: Any) -> None:
         """Rename a file or a folder with all in it, in one step; make the folders above."""
         path1, path2 = self._strip_protocol(path1), self._strip_protocol(path2)
         with self._client(path1) as client:
@@ -160,7 +160,7 @@ class FTPDriver(FTPReader):
 
     _rm = rm_file
 
-    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:  # noqa: ANN401, FBT001, FBT002
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
         """Delete files and empty folders; with `recursive` all that is in them first."""
         for each in reversed(self.expand_path(path, recursive=recursive, maxdepth=maxdepth)):
             try:
@@ -172,7 +172,7 @@ class FTPDriver(FTPReader):
                             self.rm_file(info["name"])
                 self.rmdir(each)
 
-    def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002
+    def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
         """Make a folder, and with `create_parents` those above it."""
         path = self._strip_protocol(path)
         with self._client(path) as client:
@@ -189,7 +189,7 @@ class FTPDriver(FTPReader):
                 if not client.enters(path):
                     raise
 
-    def makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """Make a folder and those above it."""
         try:
             self.mkdir(path)

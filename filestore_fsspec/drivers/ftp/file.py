@@ -41,7 +41,7 @@ class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no 
     connection out of step, and writes straight to the name.
     """
 
-    def __init__(self, fs: Parts, path: str, mode: str = "rb", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, fs: Parts, path: str, mode: str = "rb", **kwargs: Any) -> None:
         if mode not in {"rb", "wb", "xb"}:
             raise io.UnsupportedOperation(f"mode {mode!r}: FTP files open as rb, wb or xb")
         super().__init__(fs, path, mode, **kwargs)
@@ -52,7 +52,7 @@ class FTPFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no 
             raise already_there(path)
         self._temporary = temporary_path(path)
 
-    def _upload_chunk(self, final: bool = False) -> bool:  # noqa: FBT001, FBT002 - fsspec's own
+    def _upload_chunk(self, final: bool = False) -> bool:
         try:
             self.fs.write_part(self._temporary, self.buffer.getvalue(), first=self.offset == 0)
         except BaseException as error:

@@ -43,19 +43,19 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
         **kwargs: fsspec's own.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - fsspec hands options on by name
+    def __init__(
         self,
         host: str,
         port: int = 21,
         username: str = "",
         password: str = "",
         tls: Literal["none", "explicit", "implicit"] = "none",
-        verify: bool = True,  # noqa: FBT001, FBT002
+        verify: bool = True,
         ca_bundle: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
         connections: int = 8,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         AbstractFileSystem.__init__(self, **kwargs)  # FTPFileSystem's would connect
         self.host, self.port = host, port
@@ -69,7 +69,7 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
         """Leave the connections to the pool: FTPFileSystem's would close one that is not there."""
 
     @classmethod
-    def _strip_protocol(cls, path: Any) -> Any:  # noqa: ANN401 - a path or a list of paths
+    def _strip_protocol(cls, path: Any) -> Any:
         if isinstance(path, list):
             return [cls._strip_protocol(each) for each in path]
         text = stringify_path(path)
@@ -110,7 +110,7 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
         path: str,
         start: int | None = None,
         end: int | None = None,
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,
     ) -> bytes:
         """Return the bytes of a file from `start` to `end`; negative ones count from its end."""
         path = self._strip_protocol(path)
@@ -122,10 +122,10 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
     def get_file(
         self,
         rpath: str,
-        lpath: Any,  # noqa: ANN401 - a path or a file object
+        lpath: Any,
         callback: Callback = DEFAULT_CALLBACK,
-        outfile: Any = None,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        outfile: Any = None,
+        **kwargs: Any,
     ) -> None:
         """Copy a file to this machine: to a path, which changes only when all has come, or a file.
 
@@ -171,13 +171,13 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
             info = client.look(path)
         return info is not None and info["type"] == "directory"
 
-    def exists(self, path: str, **kwargs: Any) -> bool:  # noqa: ANN401, ARG002
+    def exists(self, path: str, **kwargs: Any) -> bool:
         """Tell whether a file or folder is there; raise if the server does not let us know."""
         path = self._strip_protocol(path)
         with self._client(path) as client:
             return client.look(path) is not None
 
-    def info(self, path: str, **kwargs: Any) -> Info:  # noqa: ANN401, ARG002
+    def info(self, path: str, **kwargs: Any) -> Info:
         """Return name, size, type and time of a file or folder."""
         path = self._strip_protocol(path)
         with self._client(path) as client:
@@ -186,13 +186,13 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
             raise absent(path)
         return info
 
-    def modified(self, path: str) -> Any:  # noqa: ANN401 - None where the server has no MDTM
+    def modified(self, path: str) -> Any:
         """Return when a file was last changed, in UTC."""
         return self.info(path)["modified"]
 
     # Listing.
 
-    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:  # noqa: ANN401, ARG002, FBT001, FBT002
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         """Return what is in a folder (for a file, itself), without our temporary files."""
         found = [
             info
@@ -217,10 +217,10 @@ class FTPReader(DriverBase, FTPFileSystem):  # type: ignore[misc]  # fsspec carr
         self,
         path: str,
         maxdepth: int | None = None,
-        topdown: bool = True,  # noqa: FBT001, FBT002
-        on_error: Any = None,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        topdown: bool = True,
+        on_error: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Walk as fsspec does, but raise where its walk leaves out what it could not list."""
         return super().walk(path, maxdepth, topdown, on_error or _raise_unless_absent, **kwargs)
 

@@ -3,8 +3,6 @@
 Paths are whole URLs, unquoted behind the origin: `http://host:80/folder/a b#c?.txt`.
 """
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - fsspec's signatures
-# ruff: noqa: ASYNC230, ASYNC240 - a chunk goes to the disk's cache faster than to a thread
 from __future__ import annotations
 
 import errno
@@ -57,7 +55,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
 
     cachable = False
 
-    def __init__(  # noqa: PLR0913 - one argument an option
+    def __init__(
         self,
         *,
         username: str | None = None,

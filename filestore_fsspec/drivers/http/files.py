@@ -44,7 +44,7 @@ class HTTPStream(AsyncStreamFile):  # type: ignore[misc]  # fsspec has no types
             return content
 
 
-async def pour(found: ClientResponse, file: Any, callback: Any) -> None:  # noqa: ANN401 - fsspec's
+async def pour(found: ClientResponse, file: Any, callback: Any) -> None:
     """Write the body to `file` as it comes."""
     async for chunk in found.content.iter_any():
         file.write(chunk)

@@ -85,7 +85,7 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(ssl=context, resolver=_Resolver(connect_timeout))
         self._pid = os.getpid()
 
-    def __del__(self, *args: Any) -> None:  # noqa: ANN401 - aiohttp's
+    def __del__(self, *args: Any) -> None:
         if self._pid == os.getpid():
             super().__del__(*args)
 

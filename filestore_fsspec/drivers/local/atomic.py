@@ -3,7 +3,6 @@
 Its temporary file is in the same folder, so that renaming is one step of the disk.
 """
 
-# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH112 - a Path costs more than the call
 from __future__ import annotations
 
 import errno

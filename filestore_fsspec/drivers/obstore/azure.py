@@ -73,7 +73,7 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
         token = await self._signer.get_token(TOKEN_SCOPE)
         return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
 
-    def server_said(self, failure: Failure, path: str, operation: str) -> OSError:  # noqa: ARG002 - S3's
+    def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits, as the default driver sees it."""
         return server_said(failure.status, failure.code, path)
 

@@ -91,7 +91,7 @@ class ObstoreDriver(AsyncDriver):
     def _stores(self) -> dict[str, Any]:
         return {}
 
-    def make_store(self, place: str) -> Any:  # noqa: ANN401 - of three kinds
+    def make_store(self, place: str) -> Any:
         """Return a new store for what stands before the key."""
         raise NotImplementedError
 
@@ -107,7 +107,7 @@ class ObstoreDriver(AsyncDriver):
         """Return the builtin that fits an answer of the server."""
         raise NotImplementedError
 
-    def doubtful(self, answer: Any) -> bool:  # noqa: ANN401 - obstore's own
+    def doubtful(self, answer: Any) -> bool:
         """Tell whether the default driver shall judge what came back."""
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ class ObstoreDriver(AsyncDriver):
             return None
         return self._stores.get(place) or self._make_once(place), key
 
-    def _make_once(self, place: str) -> Any:  # noqa: ANN401 - of three kinds
+    def _make_once(self, place: str) -> Any:
         with _making:
             store = self._stores.get(place)
             if store is None:
@@ -175,7 +175,7 @@ class ObstoreDriver(AsyncDriver):
     ) -> bytes:
         return await self._read(ASYNCIO, path, start, end)
 
-    async def _fetch(self, runner: Runner, path: str, lpath: Any, callback: Callback) -> None:  # noqa: ANN401 - a path or a file
+    async def _fetch(self, runner: Runner, path: str, lpath: Any, callback: Callback) -> None:
         found = self.store_for(path) if _is_new_file(lpath) else None
         if found is not None:
             try:
@@ -196,7 +196,7 @@ class ObstoreDriver(AsyncDriver):
     def get_file(
         self,
         rpath: str,
-        lpath: Any,  # noqa: ANN401 - a path or a file
+        lpath: Any,
         callback: Callback | None = None,
         **_kwargs: object,
     ) -> None:
@@ -206,7 +206,7 @@ class ObstoreDriver(AsyncDriver):
     async def _get_file(
         self,
         rpath: str,
-        lpath: Any,  # noqa: ANN401 - a path or a file
+        lpath: Any,
         callback: Callback | None = None,
         **_kwargs: object,
     ) -> None:
@@ -224,8 +224,8 @@ def _range(start: int | None, end: int | None) -> dict[str, Any] | None:
     return None
 
 
-def _is_new_file(lpath: Any) -> bool:  # noqa: ANN401 - a path or a file
+def _is_new_file(lpath: Any) -> bool:
     """Tell whether the default driver need not make folders, or look at a file object."""
     if not isinstance(lpath, str | os.PathLike):
         return False
-    return os.path.isdir(os.path.dirname(lpath) or ".") and not os.path.isdir(lpath)  # noqa: PTH112, PTH120
+    return os.path.isdir(os.path.dirname(lpath) or ".") and not os.path.isdir(lpath)

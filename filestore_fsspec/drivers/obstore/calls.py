@@ -24,44 +24,44 @@ Default = Callable[..., Coroutine[Any, Any, Any]]
 class Runner(Protocol):
     """One of the two."""
 
-    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - obstore's own
+    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
         """Call a function of obstore's."""
 
     async def body(self, answer: obstore.GetResult) -> bytes:
         """Return all that comes."""
 
-    async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401 - a BytesStream
+    async def chunk(self, stream: Any) -> bytes:
         """Return what comes next, empty at the end."""
 
-    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:
         """Call a coroutine function of the default driver."""
 
 
 class _Blocking:
-    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
         return getattr(obstore, function)(*args, **kwargs)
 
     async def body(self, answer: obstore.GetResult) -> bytes:
         return answer.bytes().to_bytes()
 
-    async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401
+    async def chunk(self, stream: Any) -> bytes:
         return bytes(next(stream, b""))
 
-    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:
         return wait(method(*args, **kwargs))
 
 
 class _Awaited:
-    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
         return await getattr(obstore, f"{function}_async")(*args, **kwargs)
 
     async def body(self, answer: obstore.GetResult) -> bytes:
         return (await answer.bytes_async()).to_bytes()
 
-    async def chunk(self, stream: Any) -> bytes:  # noqa: ANN401
+    async def chunk(self, stream: Any) -> bytes:
         return bytes(await anext(stream, b""))
 
-    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def default(self, method: Default, *args: Any, **kwargs: Any) -> Any:
         return await method(*args, **kwargs)
 
 

@@ -50,7 +50,7 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
             retry_config=NO_RETRY,
         )
 
-    def server_said(self, failure: Failure, path: str, operation: str) -> OSError:  # noqa: ARG002 - S3's
+    def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits, as the default driver sees it."""
         try:
             reason = HTTPStatus(failure.status).phrase

@@ -78,7 +78,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
         )
 
     @cached_property
-    def _session(self) -> Any:  # noqa: ANN401 - botocore has no types
+    def _session(self) -> Any:
         return botocore.session.get_session()
 
     def _provider(self) -> Callable[[], S3Credential]:
@@ -187,7 +187,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
         return await self._delete(ASYNCIO, paths)
 
 
-def _found_credentials(session: Any) -> S3Credential:  # noqa: ANN401 - botocore has no types
+def _found_credentials(session: Any) -> S3Credential:
     """Return what the usual AWS credential chain finds."""
     found = session.get_credentials()
     if found is None:

@@ -42,10 +42,10 @@ class ObstoreWriting(ObstoreDriver):
                 return
         await runner.default(super()._pipe_file, path, content, mode=mode)  # type: ignore[misc]  # the filesystem's
 
-    def check_written(self, answer: Any, path: str) -> None:  # noqa: ANN401 - obstore's own
+    def check_written(self, answer: Any, path: str) -> None:
         """Raise ConnectionError if it was not the right kind of server that took a write."""
 
-    async def _write_any(self, runner: Runner, path: str, value: Any, mode: str) -> None:  # noqa: ANN401 - any buffer
+    async def _write_any(self, runner: Runner, path: str, value: Any, mode: str) -> None:
         content = value if isinstance(value, bytes) else memoryview(value).cast("B")
         if len(content) <= SMALL_BYTES:
             await self._write(runner, path, bytes(content), mode)
@@ -66,13 +66,13 @@ class ObstoreWriting(ObstoreDriver):
     async def _upload(
         self, runner: Runner, lpath: str, path: str, callback: Callback, mode: str
     ) -> None:
-        size = os.stat(lpath).st_size  # noqa: PTH116
+        size = os.stat(lpath).st_size
         if size > SMALL_BYTES:
             put = super()._put_file  # type: ignore[misc]  # the filesystem's
             await runner.default(put, lpath, path, callback=callback, mode=mode)
             return
         callback.set_size(size)
-        await self._write_any(runner, path, Path(lpath).read_bytes(), mode)  # noqa: ASYNC240 - small
+        await self._write_any(runner, path, Path(lpath).read_bytes(), mode)
         callback.relative_update(size)
 
     def put_file(

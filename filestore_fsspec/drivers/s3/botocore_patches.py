@@ -3,7 +3,6 @@
 A get of 10 KiB made 3,520 calls of Python functions below `get_object`; with these it makes 2,756.
 """
 
-# ruff: noqa: ANN401 - botocore has no types
 from __future__ import annotations
 
 from datetime import datetime

@@ -36,7 +36,7 @@ class _NoRedirects:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
 
-    def request(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 - aiohttp's own
+    def request(self, method: str, **arguments: Any) -> Any:
         return self._session.request(method, allow_redirects=False, **arguments)
 
 
@@ -50,14 +50,14 @@ class _Session(AIOHTTPSession):  # type: ignore[misc]  # no types for mypy to lo
     async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
         return _NoRedirects(lasting(sending_once(await super()._get_session(proxy_url))))
 
-    async def send(self, request: Any) -> Any:  # noqa: ANN401 - botocore's own
+    async def send(self, request: Any) -> Any:
         answer = await self._send(request)
         if answer.status_code in _REDIRECTS and _REGION not in answer.headers:
             # botocore would take it for Amazon's word on a region, and ask for that for ever.
             raise HTTPClientError(error="the server redirects, which is not followed")
         return answer
 
-    async def _send(self, request: Any) -> Any:  # noqa: ANN401
+    async def _send(self, request: Any) -> Any:
         body = request.body
         if not isinstance(body, bytes | bytearray) or len(body) <= _SMALL_BODY_BYTES:
             return await super().send(request)

@@ -37,7 +37,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
 
     retries = 1  # s3fs repeats 5 times what botocore has repeated already
 
-    def __init__(  # noqa: PLR0913 - the options of an S3 URL
+    def __init__(
         self,
         endpoint_url: str | None = None,
         key: str | None = None,
@@ -76,7 +76,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         self._probe_lock = asyncio.Lock()
 
     @classmethod
-    def _strip_protocol(cls, path: Any) -> Any:  # noqa: ANN401 - fsspec's own
+    def _strip_protocol(cls, path: Any) -> Any:
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
         # s3fs keeps leading slashes in names, and then does not find them.
@@ -92,7 +92,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         bucket, _, key = path.partition("/")
         return bucket, key, None
 
-    async def set_session(self, refresh: bool = False, kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 - s3fs's signature
+    async def set_session(self, refresh: bool = False, kwargs: Any = None) -> Any:
         """Return the client, made on first use and after `close`."""
         async with self._set_session_lock:
             if refresh:
@@ -130,7 +130,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         if context is not None:
             await context.__aexit__(None, None, None)
 
-    async def _request(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401 - botocore's own
+    async def _request(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:
         """Send one request, once."""
         key = kwargs.get("Key")
         path = "/".join(filter(None, (kwargs.get("Bucket"), key)))
@@ -150,7 +150,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
                 raise
             raise absent(path) from error.__cause__
 
-    async def _call_s3(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:  # noqa: ANN401 - botocore's own
+    async def _call_s3(self, method: str, *defaults: dict[str, Any], **kwargs: Any) -> Any:
         """Send one request; a write makes the bucket that is missing and is sent again."""
         if "IfNoneMatch" in kwargs and not await self._can_create(kwargs["Bucket"], kwargs["Key"]):
             await self._refuse_existing(kwargs["Bucket"], kwargs["Key"])

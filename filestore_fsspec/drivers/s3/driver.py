@@ -77,7 +77,7 @@ class S3Driver(S3Writing):
     async def _get_file(
         self, rpath: str, lpath: str, callback: Callback = DEFAULT_CALLBACK, **_kwargs: object
     ) -> None:
-        if os.path.isdir(lpath):  # noqa: ASYNC240, PTH112 - fsspec's `get` makes folders itself
+        if os.path.isdir(lpath):
             return
         bucket, key, _ = self.split_path(rpath)
         answer = await self._call_s3("get_object", Bucket=bucket, Key=key)
@@ -147,15 +147,15 @@ class S3Driver(S3Writing):
         return {**details, **file}
 
     @staticmethod
-    def _fill_info(f: Info, bucket: str, versions: bool = False) -> None:  # noqa: ARG004, FBT001, FBT002 - s3fs's signature
+    def _fill_info(f: Info, bucket: str, versions: bool = False) -> None:  # noqa: ARG004 - s3fs's signature
         name = f"{bucket}/{f['Key']}"
         f.update(Key=name, name=name, size=f["Size"])
         f.update(modified=f.get("LastModified"), etag=f.get("ETag"))
 
-    async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - S3's own
+    async def _list_page(self, prefix: str, token: Any = None) -> Page:
         return await self._page(prefix, token)
 
-    async def _page(self, prefix: str, token: Any, *, stale_files: bool = False) -> Page:  # noqa: ANN401
+    async def _page(self, prefix: str, token: Any, *, stale_files: bool = False) -> Page:
         bucket, key, _ = self.split_path(prefix)
         more = {"ContinuationToken": token} if token else {}
         try:
@@ -169,7 +169,7 @@ class S3Driver(S3Writing):
         ]
         return files, page["NextContinuationToken"] if page.get("IsTruncated") else None
 
-    async def _stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:
         """Return objects of ours that made sure of the server, then uploads that nobody ended."""
         uploads, token = token or (False, None)
         if uploads:
@@ -190,7 +190,7 @@ class S3Driver(S3Writing):
         path: str,
         mode: str = "rb",
         block_size: int | None = None,
-        autocommit: bool = True,  # noqa: FBT001, FBT002 - fsspec's signature
+        autocommit: bool = True,
         **kwargs: object,
     ) -> S3DriverFile:
         length = block_size or (READ_BYTES if mode == "rb" else self.default_block_size)

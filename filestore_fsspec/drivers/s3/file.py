@@ -28,7 +28,7 @@ class S3DriverFile(BufferedDiscardOnError, S3File):  # type: ignore[misc]  # s3f
         else:
             super().commit()
 
-    def _upload_chunk(self, final: bool = False) -> bool:  # noqa: FBT001, FBT002 - fsspec's signature
+    def _upload_chunk(self, final: bool = False) -> bool:
         answer: bool = super()._upload_chunk(final)
         if self.parts and len(self.parts) % _PARTS_BEFORE_GROWTH == 0:
             # S3 takes 10,000 parts, whatever their size.

@@ -127,7 +127,7 @@ class S3Writing(PieceWriter, S3Connection):
             # What made us abort is on its way to the caller: this can only be noted.
             _log.warning("%s/%s: parts of an upload are left behind: %s", bucket, key, failure)
 
-    async def unfinished(self, prefix: str, token: Any) -> Page:  # noqa: ANN401 - S3's own
+    async def unfinished(self, prefix: str, token: Any) -> Page:
         """Return the infos of some uploads that nobody has ended, and a token for more."""
         bucket, key, _ = self.split_path(prefix)
         more = token or {}
@@ -174,7 +174,7 @@ class S3Writing(PieceWriter, S3Connection):
                 )
                 parts[number] = answer["CopyPartResult"]["ETag"]
 
-    async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: object) -> None:  # noqa: ARG002, FBT001, FBT002 - fsspec's signature
+    async def _mkdir(self, path: str, create_parents: bool = True, **_kwargs: object) -> None:
         bucket, key, _ = self.split_path(self._strip_protocol(path))
         if key:
             return  # a folder is there as soon as something is in it
@@ -184,7 +184,7 @@ class S3Writing(PieceWriter, S3Connection):
 
     mkdir = sync_wrapper(_mkdir)
 
-    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002 - fsspec's signature
+    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
         # s3fs makes the bucket here.
         if not exist_ok and await self._isdir(path):
             raise already_there(path)

@@ -82,12 +82,12 @@ class _Together:
 class _Logger(SSHLogger):
     """Puts no words together that nobody reads."""
 
-    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - asyncssh's signature
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
         if self.isEnabledFor(level):
             super().log(level, msg, *args, **kwargs)
 
 
-def _log_nothing_of_packets(ssh: asyncssh.SSHClientConnection, handler: Any) -> None:  # noqa: ANN401 - has no public name
+def _log_nothing_of_packets(ssh: asyncssh.SSHClientConnection, handler: Any) -> None:
     """Keep asyncssh from wording what it would log of each packet: a tenth of a request's time."""
 
     def nothing(*_args: object) -> None:

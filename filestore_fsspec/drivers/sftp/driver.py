@@ -3,7 +3,6 @@
 Paths are absolute (`/a/b`), or relative to the folder that the user logs in to (`a/b`).
 """
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002, PLR0913, PLR0917 - fsspec's signatures
 from __future__ import annotations
 
 import asyncio
@@ -134,7 +133,7 @@ class SFTPDriver(SFTPFolders):
         async with self.connection.use(path) as link, reading(link, path) as file:
             data, size = await head(link, file)
             callback.set_size(size)
-            with open(lpath, "wb", buffering=0) as target:  # noqa: ASYNC230, PTH123 - a file's open is quick
+            with open(lpath, "wb", buffering=0) as target:
 
                 async def keep(block: bytes, offset: int) -> None:
                     await asyncio.to_thread(os.pwrite, target.fileno(), block, offset)
@@ -164,7 +163,7 @@ class SFTPDriver(SFTPFolders):
         **kwargs: Any,
     ) -> None:
         path = self._strip_protocol(rpath)
-        with open(lpath, "rb", buffering=0) as source:  # noqa: ASYNC230, PTH123 - a file's open is quick
+        with open(lpath, "rb", buffering=0) as source:
             size = os.fstat(source.fileno()).st_size
             callback.set_size(size)
 

@@ -1,6 +1,5 @@
 """Open files of the SFTP driver: one handle on the server from opening to closing."""
 
-# ruff: noqa: ANN401 - fsspec's signatures
 from __future__ import annotations
 
 import os
@@ -84,13 +83,13 @@ class SFTPFile(DiscardOnError, AbstractBufferedFile):  # type: ignore[misc]  # f
         async with self.fs.connection.use(self.path, self._link) as link:
             return await read(link, self._file, start, end)
 
-    def _upload_chunk(self, final: bool = False) -> bool:  # noqa: FBT001, FBT002
+    def _upload_chunk(self, final: bool = False) -> bool:
         sync(self.fs.loop, self._write, self.buffer.getvalue(), self.offset, final)
         if final and self.autocommit:
             self.commit()
         return True
 
-    async def _write(self, chunk: bytes, offset: int, close: bool) -> None:  # noqa: FBT001
+    async def _write(self, chunk: bytes, offset: int, close: bool) -> None:
         async def chunks() -> AsyncIterator[bytes]:
             yield chunk
 

@@ -1,6 +1,5 @@
 """The SFTP driver's folders: listing, making and removing them."""
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - fsspec's signatures
 from __future__ import annotations
 
 import errno

@@ -55,7 +55,7 @@ class Login:
             arguments["password"] = self.password
         return arguments
 
-    def _trusted(self) -> Any:  # noqa: ANN401 - one of asyncssh's many forms
+    def _trusted(self) -> Any:
         # sshfs 2026.8 trusts any host key unless told otherwise.
         if not self.validate_host:
             return None

@@ -100,11 +100,11 @@ class Driver(Protocol):
         """Return what is in a folder; of a file, itself."""
         ...
 
-    def list_page(self, prefix: str, token: Any = None, /) -> Page:  # noqa: ANN401 - the driver's own
+    def list_page(self, prefix: str, token: Any = None, /) -> Page:
         """Return the infos of some files whose path starts with `prefix`, and a token for more."""
         ...
 
-    def stale_files(self, prefix: str, token: Any = None, /) -> Page:  # noqa: ANN401
+    def stale_files(self, prefix: str, token: Any = None, /) -> Page:
         """Return the infos of some of our temporary files, and a token for more."""
         ...
 
@@ -132,15 +132,15 @@ class Driver(Protocol):
         """Remove an empty folder."""
         ...
 
-    def open(self, path: str, mode: str, /, **options: Any) -> Any:  # noqa: ANN401 - fsspec's
+    def open(self, path: str, mode: str, /, **options: Any) -> Any:
         """Return a file object."""
         ...
 
-    def prepare(self, lpath: str, path: str, mode: str, /) -> Any:  # noqa: ANN401 - a file object
+    def prepare(self, lpath: str, path: str, mode: str, /) -> Any:
         """Take a local file in under no name; `commit` gives it `path`, its `discard` drops it."""
         ...
 
-    def commit(self, file: Any, /) -> None:  # noqa: ANN401
+    def commit(self, file: Any, /) -> None:
         """Give what `prepare` took in its name."""
         ...
 
@@ -178,7 +178,7 @@ class DriverBase:
         if threads is not None:
             threads.shutdown(wait=False)
 
-    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401 - the driver's own
+    def list_page(self, prefix: str, token: Any = None) -> Page:
         """Return the infos of some files whose path starts with `prefix`, and a token for more.
 
         The token is None on the last page. A folder or bucket that is missing has no files. Our
@@ -186,7 +186,7 @@ class DriverBase:
         """
         raise NotImplementedError
 
-    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+    def stale_files(self, prefix: str, token: Any = None) -> Page:
         """Return the infos of some of our temporary files, and a token, as `list_page` does.
 
         Those of writers who are at it are among them. Here: the backend keeps none.
@@ -212,11 +212,11 @@ class DriverBase:
                 failed[path] = error
         return failed
 
-    def prepare(self, lpath: str, path: str, mode: str) -> Any:  # noqa: ANN401 - a file of fsspec's
+    def prepare(self, lpath: str, path: str, mode: str) -> Any:
         """Take a local file in under no name; `commit` gives it `path`, its `discard` drops it."""
         if self.folders_refuse_late and self.isdir(path):  # type: ignore[attr-defined]  # the filesystem's
             raise IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
-        with open(lpath, "rb") as content:  # noqa: PTH123 - paths are text here
+        with open(lpath, "rb") as content:
             file = self.open(  # type: ignore[attr-defined]  # the filesystem's
                 path, "xb" if mode == "create" else "wb", autocommit=False
             )
@@ -228,7 +228,7 @@ class DriverBase:
                 raise
         return file
 
-    def commit(self, file: Any) -> None:  # noqa: ANN401
+    def commit(self, file: Any) -> None:
         """Give what `prepare` took in its name."""
         file.commit()
 
@@ -279,10 +279,10 @@ class AsyncDriver(DriverBase):
     direct: ClassVar[frozenset[str]] = frozenset()
     """Which methods have a blocking form that needs no event loop."""
 
-    async def _list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401
+    async def _list_page(self, prefix: str, token: Any = None) -> Page:
         raise NotImplementedError
 
-    async def _stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, ARG002
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:
         return [], None
 
     async def _remove_stale(self, info: Info) -> None:
@@ -308,10 +308,10 @@ class AsyncDriver(DriverBase):
         pass
 
     # fsspec's sync_wrapper binds the function it is given: a subclass's own would be passed over.
-    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
+    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
         return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined, no-any-return]
 
-    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: ANN401, D102 - see above
+    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
         return sync(self.loop, self._stale_files, prefix, token)  # type: ignore[attr-defined, no-any-return]
 
     def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above

@@ -86,7 +86,7 @@ class ReadFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no typ
         path: str,
         handle: Handle,
         block_size: int,
-        **kwargs: Any,  # noqa: ANN401 - fsspec's own
+        **kwargs: Any,
     ) -> None:
         """Read through `handle`, `block_size` bytes or more at a time."""
         self._handle = handle

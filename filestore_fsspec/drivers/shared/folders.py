@@ -11,13 +11,11 @@ what a folder is, what a recursive delete touches, where a temporary file goes.
   our own temporary files.
 """
 
-# ruff: noqa: ANN401, ARG002, FBT001, FBT002, PLR0913 - fsspec's signatures
 from __future__ import annotations
 
 import errno
 import filecmp
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -36,6 +34,8 @@ from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.bridge import Runner
@@ -301,6 +301,12 @@ class FolderDriver(DriverBase):
             yield path, {} if detail else [], {"": info} if detail else [""]
             if not await self._isdir(path):  # in memory, a folder may have the same name
                 return
+        async for step in self._walk_folders(path, maxdepth, topdown, on_error, detail):
+            yield step
+
+    async def _walk_folders(
+        self, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
+    ) -> AsyncIterator[tuple[str, Any, Any]]:
         ancestors = _Ancestors(self.requests)
         left: list[_Step] = [_Step(path, 1)]
         while left:
@@ -346,7 +352,7 @@ class FolderDriver(DriverBase):
         return sum(sizes.values()) if total else sizes
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:
-        """List one folder; the token is what is known of those above, and the stack of those left."""
+        """List one folder; the token is what is known of those above, and those left."""
         ancestors, left = token or (_Ancestors(self.requests), [(self._start(prefix), None)])
         folder, info = left.pop()
         ancestors.note(folder, info)
@@ -506,7 +512,7 @@ class FolderDriver(DriverBase):
         mode: str = "overwrite",
         **_kwargs: Any,
     ) -> None:
-        """Write a file of this machine, given by path or as a file object; of a folder, make one."""
+        """Write a file of this machine, a path or a file object; of a folder, make one."""
         path = self._strip_protocol(rpath)
         if isfilelike(lpath):
             await self._write(path, Content(lpath, callback), mode)
@@ -608,13 +614,15 @@ class FolderDriver(DriverBase):
             infos = [each for each in await self.requests.entries(folder) if _is_shown(each)]
             names = [each["name"] for each in infos if each["type"] in {"file", "link"}]
             await self._all(map(self._remove, names))
-            for info in infos:
-                if info["type"] == "directory" and not (
-                    self.hides_links and await self._remove(info["name"])
-                ):
-                    left.append(info["name"])
+            left += [
+                each["name"]
+                for each in infos
+                if each["type"] == "directory"
+                and not (self.hides_links and await self._remove(each["name"]))
+            ]
         for folder in reversed(folders):
-            await self.requests.remove_folder(folder)
+            with suppress(Absent):  # removed by somebody else, or gone with its files
+                await self.requests.remove_folder(folder)
 
     async def _remove(self, path: str) -> bool:
         """Remove a file or a link; return False if neither is there."""

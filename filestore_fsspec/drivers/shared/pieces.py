@@ -156,7 +156,7 @@ class PieceWriter(AsyncDriver):
     async def _send_file(
         self, lpath: str, path: str, mode: str, callback: Callback, *, verify: bool = False
     ) -> str | None:
-        with open(lpath, "rb") as source:  # noqa: ASYNC230, PTH123 - large ones are read in threads
+        with open(lpath, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             callback.set_size(size)
             if size <= ONE_REQUEST_BYTES:
@@ -178,13 +178,13 @@ async def save(
 ) -> None:
     """Write what `read(size)` gives to a file of this machine, or leave no file."""
     try:
-        with open(local_path, "wb") as target:  # noqa: ASYNC230, PTH123 - the page cache takes it
+        with open(local_path, "wb") as target:
             while chunk := await read(_CHUNK_BYTES):
                 target.write(chunk)
                 callback.relative_update(len(chunk))
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            Path(local_path).unlink()  # noqa: ASYNC240 - one call, on failure
+            Path(local_path).unlink()
         raise
 
 
