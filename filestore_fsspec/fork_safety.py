@@ -29,6 +29,7 @@ class _Hooks(NamedTuple):
 _watched: WeakKeyDictionary[object, _Hooks] = WeakKeyDictionary()
 _lock = threading.RLock()
 """Held over a fork, so that nobody is added meanwhile."""
+_kept: list[object] = []
 _told: list[tuple[object, _Hooks]] = []
 """Those told before the fork that is under way: the same are told after it."""
 
@@ -43,6 +44,15 @@ def watch_forks(
     """Have these called with `owner` before and after each fork, for as long as it lives."""
     with _lock:
         _watched[owner] = _Hooks(before, in_parent, in_child)
+
+
+def keep(parents: object) -> None:
+    """Keep what is the parent's, unused, until a forked child has ended.
+
+    Here, for the functions that are told of a fork keep this module alive to the very end: as an
+    interpreter ends, aiohttp complains of a session that it collects.
+    """
+    _kept.append(parents)
 
 
 def _before() -> None:

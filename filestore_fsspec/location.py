@@ -20,7 +20,7 @@ from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.error_mapping import exception_of, is_answer
 from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
-from filestore_fsspec.fork_safety import watch_forks
+from filestore_fsspec.fork_safety import keep, watch_forks
 from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
 from filestore_fsspec.retry import ATTEMPTS, AmbiguousCreate, call_with_retry
 from filestore_fsspec.schemes import translate
@@ -460,10 +460,7 @@ class Location:
         The parent's filesystem is kept, unused: closing it here would act on the parent's
         sockets, and on the event queue that its I/O loop shares with this process.
         """
-        _parents.append(self._fs)
+        keep(self._fs)
         self._fs = None
         self._lock = threading.Lock()
         self._circuit = self._circuit.fresh()
-
-
-_parents: list[Any] = []

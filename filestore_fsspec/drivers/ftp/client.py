@@ -82,8 +82,16 @@ class Client(DataConnection):
             self.voidcmd(f"CWD {folder}")
             command = f"LIST -a {only}" if _PLAIN_NAME.fullmatch(only) else "LIST -a"
             found = parse_listing(folder, self._lines(command), parse_unix)
-        followed = (self._follow(info) if info["type"] == "link" else info for info in found)
-        return [info for info in followed if info]
+        return found
+
+    def identity(self, folder: str) -> str:
+        """Return what tells a folder from others: the server's number for it, or its own path."""
+        if "MLST" in self.features:
+            known = self.stat(folder).get("identity")
+            if known:
+                return str(known)
+        self.voidcmd(f"CWD {folder}")
+        return self.pwd()
 
     def _lines(self, command: str) -> list[str]:
         blocks: list[bytes] = []
@@ -135,6 +143,8 @@ class Client(DataConnection):
                     raise PermissionError(errno.EACCES, message, path) from refusal
             child = folder
         info = next((info for info in found if info["name"] == child), None)
+        if info and info["type"] == "link":
+            info = self._follow(info)
         if info and child != path and info["type"] == "directory":
             message = f"the server does not let us into {child}"
             raise PermissionError(errno.EACCES, message, path)

@@ -49,7 +49,10 @@ def parse_facts(line: str) -> Info | None:
     kind = pairs["type"] if pairs["type"] in _NOT_OURS else _TYPES.get(pairs["type"], "link")
     size = pairs.get("size", "")
     size_bytes = int(size) if kind == "file" and _SIZE.fullmatch(size) else None
-    return describe(name, kind, size_bytes, parse_time(pairs.get("modify", "")))
+    info = describe(name, kind, size_bytes, parse_time(pairs.get("modify", "")))
+    if kind == "directory" and pairs.get("unique"):
+        info["identity"] = pairs["unique"]
+    return info
 
 
 def parse_unix(line: str) -> Info | None:

@@ -100,7 +100,14 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
         return info
 
     async def _follow(self, link: str) -> Info | None:
-        return await super()._follow(link) if self.requests.follow_symlinks else None
+        if not self.requests.follow_symlinks:
+            return None
+        try:
+            return await super()._follow(link)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None  # a link to itself
+            raise
 
     # Writing
 

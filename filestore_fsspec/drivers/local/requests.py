@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 OPEN_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not block a reader
 _BLOCK_BYTES = 2**20
 _MAX_READ = 2**30  # one read() of Linux stops short of 2 GiB
-# A path that runs through a file, or whose name no disk can hold, cannot be there; nor can what a
-# link to itself leads to.
-_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+# A path that runs through a file, or whose name no disk can hold, cannot be there.
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def fitting(error: OSError, path: str) -> OSError:

@@ -148,7 +148,7 @@ class WrittenFile(DiscardOnError, SpooledTemporaryFile[bytes]):
             return
         try:
             self.seek(0)
-            content = Content(self)  # type: ignore[arg-type]  # it has all that is used
+            content = Content(self)
             if self._autocommit:
                 self.fs._wait(self.fs._write(self.path, content, self._how))  # noqa: SLF001 - ours
             else:
