@@ -184,7 +184,7 @@ class TestOpen:
             assert file.read() == content[-7:]
             file.seek(400_000)
             assert file.read(30_000) == content[400_000:430_000]
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(IsADirectoryError):
             driver.open(f"/{root}", "rb")
         with pytest.raises(FileNotFoundError):
             driver.open(f"/{root}/none", "rb")
@@ -427,7 +427,7 @@ class TestConnections:
 
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(work, range(80)))
-        assert len(driver._pool.idle) <= 8
+        assert len(driver.requests.pool.idle) <= 8
 
     def test_a_restart_between_two_calls(
         self, driver: FTPDriver, service: Service, root: str
@@ -447,7 +447,7 @@ class TestConnections:
             if child == 0:
                 right = False
                 try:
-                    right = not driver._pool.idle and driver.cat_file(f"/{root}/x") == b"1"
+                    right = not driver.requests.pool.idle and driver.cat_file(f"/{root}/x") == b"1"
                     driver.close()
                 finally:
                     os._exit(0 if right else 1)
@@ -459,7 +459,7 @@ class TestConnections:
         service.raw.write(f"{root}/x", b"1")
         assert driver.cat_file(f"/{root}/x") == b"1"
         driver.close()
-        assert not driver._pool.idle
+        assert not driver.requests.pool.idle
         assert driver.cat_file(f"/{root}/x") == b"1"
         again = pickle.loads(pickle.dumps(driver))  # noqa: S301 - our own
         assert again is not driver
@@ -471,7 +471,7 @@ class TestConnections:
         with pytest.raises(PermissionError, match="login") as caught:
             driver.cat_file("/x")
         assert "wr0ng-secret" not in repr(caught.value) + repr(caught.value.__cause__)
-        assert "wr0ng-secret" not in repr(driver) + repr(driver._pool.settings)
+        assert "wr0ng-secret" not in repr(driver) + repr(driver.requests.pool.settings)
 
     def test_a_closed_port(self, service: Service) -> None:
         driver = make_driver(service, port=free_port())
@@ -489,7 +489,7 @@ class TestConnections:
 
     def test_no_more_than_its_connections(self, ftp_plain: Service) -> None:
         driver = make_driver(ftp_plain, connections=1, read_timeout=0.3)
-        with driver._pool.lease(), pytest.raises(TimeoutError, match="busy"):
+        with driver.requests.pool.lease(), pytest.raises(TimeoutError, match="busy"):
             driver.isfile("/x")
         assert not driver.isfile("/x")
         driver.close()
@@ -527,7 +527,7 @@ class TestTLS:
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     def test_both_versions(self, service: Service, root: str, version: ssl.TLSVersion) -> None:
         driver = make_driver(service)
-        context = driver._pool.settings.context
+        context = driver.requests.pool.settings.context
         assert context is not None
         context.minimum_version = context.maximum_version = version
         content = os.urandom(5_000_000)
@@ -538,7 +538,7 @@ class TestTLS:
         driver.pipe_file(f"/{root}/x", content)
         assert driver.cat_file(f"/{root}/x") == content
         assert driver.cat_file(f"/{root}/x", 100, 200) == content[100:200]
-        with driver._pool.lease() as client:
+        with driver.requests.pool.lease() as client:
             assert isinstance(client.sock, ssl.SSLSocket)
             assert client.sock.version() == version.name.replace("_", ".")
         driver.close()

@@ -161,7 +161,7 @@ def test_odd_replies_are_not_missing_files(start: Any, reply: str | None) -> Non
     for call in CALLS:
         with pytest.raises(ConnectionError):
             call(driver)
-    assert not driver._pool.idle
+    assert not driver.requests.pool.idle
     script.replies["SIZE"] = "213 5"
     assert driver.isfile("/x")
 
@@ -294,7 +294,7 @@ def test_a_reply_that_drips(start: Any) -> None:
 
     thread = threading.Thread(target=drip)
     started = time.monotonic()
-    with driver._pool.lease():
+    with driver.requests.pool.lease():
         pass
     thread.start()
     try:
@@ -323,7 +323,7 @@ def test_an_idle_connection_that_has_ended_is_made_anew(start: Any) -> None:
     ]
     for end in ends:
         end(script.sockets[-1])
-        wait_until(lambda: not driver._pool.idle[-1].is_quiet(), "the end to arrive")
+        wait_until(lambda: not driver.requests.pool.idle[-1].is_quiet(), "the end to arrive")
         assert driver.isfile("/x")
     assert len(script.sockets) == 3
 
@@ -332,19 +332,19 @@ def test_a_reply_too_many_is_not_the_next_ones(start: Any) -> None:
     script, driver = start({"SIZE": "213 5\r\n213 6"})
     for _ in range(3):
         assert driver.info("/x")["size"] == 5
-        wait_until(lambda: not driver._pool.idle[-1].is_quiet(), "the reply too many")
+        wait_until(lambda: not driver.requests.pool.idle[-1].is_quiet(), "the reply too many")
     assert len(script.sockets) == 3
 
 
 def test_a_dropped_connection_takes_the_idle_ones_with_it(start: Any) -> None:
     script, driver = start({"SIZE": "213 5"})
-    with driver._pool.lease(), driver._pool.lease(), driver._pool.lease():
+    with driver.requests.pool.lease(), driver.requests.pool.lease(), driver.requests.pool.lease():
         pass
-    assert len(driver._pool.idle) == 3
+    assert len(driver.requests.pool.idle) == 3
     script.replies["SIZE"] = None
     with pytest.raises(ConnectionError):
         driver.isfile("/x")
-    assert not driver._pool.idle
+    assert not driver.requests.pool.idle
     script.replies["SIZE"] = "213 5"
     assert driver.isfile("/x")
 
@@ -353,11 +353,11 @@ def test_waiting_lasts_as_long_as_somebody_moves(start: Any) -> None:
     _, driver = start({"SIZE": "213 5"})
     driver = FTPDriver(HOST, driver.port, USERNAME, PASSWORD, read_timeout=0.4, connections=1)
     found: list[bool] = []
-    with driver._pool.lease():
+    with driver.requests.pool.lease():
         waiter = threading.Thread(target=lambda: found.append(driver.isfile("/x")))
         waiter.start()
         for _ in range(10):
-            driver._pool.settings.activity.latest = time.monotonic()
+            driver.requests.pool.settings.activity.latest = time.monotonic()
             time.sleep(0.1)
         assert waiter.is_alive()
     waiter.join(5)

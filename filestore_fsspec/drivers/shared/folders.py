@@ -418,18 +418,17 @@ class FolderDriver(DriverBase):
         local_path.parent.mkdir(parents=True, exist_ok=True)
         if local_path.is_dir():
             return  # fsspec's `get` made it for the folder
-        there = local_path.exists()
+        partial = Path(temporary_path(str(local_path)))
         try:
-            with local_path.open("wb", buffering=0) as file:
+            with partial.open("xb", buffering=0) as file:
                 await self.requests.fetch(path, file, callback)
+            partial.replace(local_path)
         except Absent:
-            local_path.unlink(missing_ok=True)
-            if there or not await self._isdir(path):
+            if local_path.exists() or not await self._isdir(path):
                 raise
             local_path.mkdir()
-        except BaseException:
-            local_path.unlink(missing_ok=True)  # a part must not be taken for the whole
-            raise
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _open(
         self,
