@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
-
-from fsspec.asyn import FSTimeoutError, sync_teardown
 
 from filestore_fsspec.fork_safety import watch_forks
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
 _log = logging.getLogger(__name__)
+
+_closing: set[Future[object]] = set()
+"""Held until they end: a loop does not hold its own tasks."""
 
 
 def keep_from_children(loop: AbstractEventLoop) -> None:
@@ -37,6 +41,12 @@ def _let_go(loop: AbstractEventLoop) -> None:
     with socket.socket() as nowhere:
         for key in list((sockets or {}).values()):
             os.dup2(nowhere.fileno(), key.fd, inheritable=False)
+    # aiohttp has the loop log each session that is collected open, when the child ends as well.
+    loop.set_exception_handler(_say_nothing)
+
+
+def _say_nothing(_loop: AbstractEventLoop, _context: dict[str, Any]) -> None:
+    """Have no complaints of a loop that ended with the fork."""
 
 
 def close_after(
@@ -49,9 +59,19 @@ def close_after(
 def _close(
     pid: int, loop: AbstractEventLoop, close: Callable[[], Coroutine[Any, Any, object]]
 ) -> None:
-    if pid != os.getpid() or not loop.is_running():
+    if pid != os.getpid() or sys.is_finalizing() or not loop.is_running():
         return
+    coroutine = close()
     try:
-        sync_teardown(loop, close, timeout=1)
-    except (RuntimeError, FSTimeoutError):
+        closing = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    except RuntimeError:  # the loop was closed at this moment
+        coroutine.close()
+        return
+    _closing.add(closing)
+    closing.add_done_callback(_closing.discard)
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001 - asyncio's documented low-level call
+        return  # collected by the loop's own thread, which cannot wait for itself
+    try:
+        closing.result(timeout=1)
+    except TimeoutError:
         _log.debug("the connections end with the process")
