@@ -73,6 +73,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
         self._context: AbstractAsyncContextManager[Any] | None = None
         self._finalizer: finalize[Any, Any] | None = None
         self._honours_conditions: bool | None = None
+        self._client_lock = asyncio.Lock()
         self._probe_lock = asyncio.Lock()
 
     @classmethod
@@ -94,7 +95,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
 
     async def set_session(self, refresh: bool = False, kwargs: Any = None) -> Any:
         """Return the client, made on first use and after `close`."""
-        async with self._set_session_lock:
+        async with self._client_lock:
             if refresh:
                 await self._close()
             if self._s3 is None:

@@ -46,4 +46,5 @@ class S3DriverFile(BufferedDiscardOnError, S3File):  # type: ignore[misc]  # s3f
 
     def _condition(self) -> dict[str, Any]:
         """Ask for the object that was opened: another one in its place is an error."""
-        return {name: value for name, value in self.read_kw.items() if value is not None}
+        etag = self.details.get("ETag")
+        return {} if etag is None else {"IfMatch": etag}
