@@ -44,6 +44,11 @@ def says_refused(refusal: ftplib.Error) -> bool:
     return _SAYS_REFUSED.search(str(refusal)) is not None
 
 
+def says_not_empty(refusal: ftplib.Error) -> bool:
+    """Tell whether the server said in words that a folder is not empty."""
+    return "not empty" in str(refusal).lower()
+
+
 def as_oserror(error: Exception, path: str | None = None) -> OSError:
     """Return `error` as the OSError that fits; the same object where it is one already."""
     message = str(error) or type(error).__name__

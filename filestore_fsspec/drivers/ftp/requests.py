@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from filestore_fsspec.drivers.ftp.client import parent
 from filestore_fsspec.drivers.ftp.connection import encode
 from filestore_fsspec.drivers.ftp.data_connection import BLOCK_BYTES
-from filestore_fsspec.drivers.ftp.errors import as_oserror, says_refused
+from filestore_fsspec.drivers.ftp.errors import as_oserror, says_not_empty, says_refused
 from filestore_fsspec.drivers.shared.errors import absent, already_there
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ class FTPRequests:
                     raise absent(path) from refusal
                 if info["type"] != "directory":
                     raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from refusal
-                if client.entries(path):
+                # What is there may be in no listing: a dangling link is in none of pyftpdlib's.
+                if says_not_empty(refusal) or client.entries(path):
                     raise OSError(errno.ENOTEMPTY, "the folder is not empty", path) from refusal
                 raise
 
