@@ -88,7 +88,7 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
 
     def _mode_is(self, kind: Any, path: Any) -> bool:
         try:
-            return bool(kind(self.requests.look(self._path(path))["mode"]))
+            return bool(kind(self.requests.mode(self._path(path))))
         except Absent:
             return False
 
@@ -161,6 +161,8 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
         path = self.requests.checked(self._path(path))
         if mode in _WRITE_MODES:
             return open_atomic(path, _WRITE_MODES[mode], autocommit=autocommit)
-        if mode == "rb" and self.info(path)["type"] == "directory":
-            raise IsADirectoryError(errno.EISDIR, "is a directory", path)
+        if mode == "rb" and not S_ISREG(found := self.requests.mode(path)):
+            if S_ISDIR(found):
+                raise IsADirectoryError(errno.EISDIR, "is a directory", path)
+            raise absent(path)
         return LocalFileSystem._open(self, path, mode=mode, block_size=block_size, **kwargs)  # noqa: SLF001 - the parent's

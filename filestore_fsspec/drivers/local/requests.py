@@ -91,6 +91,14 @@ class LocalRequests:
             raise fitting(error, path) from error
         return info_of(path, found, islink=islink)
 
+    def mode(self, path: str) -> int:
+        """Return what kind of thing is at `path`, a link followed, as `stat` has it."""
+        self.checked(path)
+        try:
+            return os.stat(path).st_mode
+        except OSError as error:
+            raise fitting(error, path) from error
+
     async def stat(self, path: str) -> Info:
         """Return what is at `path`, a link followed."""
         return self.look(path)

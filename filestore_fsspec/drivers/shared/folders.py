@@ -167,8 +167,11 @@ def parent_of(path: str) -> str:
 
 def _is_shown(info: Info) -> bool:
     """Tell whether an entry's name is one that a key can have: text that UTF-8 can encode."""
+    name: str = info["name"]
+    if name.isascii():
+        return True
     with suppress(UnicodeEncodeError):
-        return bool(info["name"].encode())
+        return bool(name.encode())
     return False
 
 
