@@ -1,1 +1,1 @@
-"""SFTP, on sshfs and asyncssh: `driver.py` is the filesystem, the rest are its rooms."""
+"""SFTP, on sshfs and asyncssh: `driver.py` is the filesystem, the rest are its parts."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import asyncssh
 
 from filestore_fsspec.drivers.sftp.login import Login, connect
+from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
 GONE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
@@ -37,6 +38,7 @@ class Link:
         self.sftp = sftp
         self.loop = asyncio.get_running_loop()
         self.mute = False
+        self._pid = os.getpid()
         self._login = login
         self._users = 0
         self._heard = 0.0
@@ -78,6 +80,11 @@ class Link:
             self._clock = None
         self.ssh.abort()
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call from any thread, without waiting; in a forked child, do nothing."""
+        if self._pid == os.getpid() and self.loop.is_running():
+            self.loop.call_soon_threadsafe(call)
+
     def later(self, request: Coroutine[Any, Any, None]) -> None:
         """Send a request whose answer nobody waits for: closing a file that was read."""
         task = self.loop.create_task(request)
@@ -94,7 +101,7 @@ class Link:
         where = self._login
         mapped: OSError | None = None
         if isinstance(error, GONE):
-            mapped = FileNotFoundError(errno.ENOENT, "no such file", path)
+            mapped = absent(path)
         elif isinstance(error, asyncssh.SFTPPermissionDenied):
             mapped = PermissionError(errno.EACCES, f"{where}: permission denied", path)
         elif isinstance(error, asyncssh.Error) and self.mute:
@@ -120,7 +127,6 @@ class Connection:
         self.login = login
         self._link: Link | None = None
         self._connecting: asyncio.Task[Link] | None = None
-        self._pid = os.getpid()
 
     def use(self, path: str, link: Link | None = None) -> Use:
         """Return a context that gives a link, or takes this one, and names `path` in its errors."""
@@ -165,8 +171,8 @@ class Connection:
     def abandon(self) -> None:
         """Drop the link from any thread, without waiting; nothing in a forked child."""
         link, self._link = self._link, None
-        if link is not None and self._pid == os.getpid() and link.loop.is_running():
-            link.loop.call_soon_threadsafe(link.end)
+        if link is not None:
+            link.soon(link.end)
 
 
 class Use:

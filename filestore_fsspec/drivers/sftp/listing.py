@@ -1,7 +1,8 @@
-"""What an SFTP server says of its files, as fsspec's infos; links count as what they lead to."""
+"""What an SFTP server says is at a path and in a folder, as fsspec's infos."""
 
 from __future__ import annotations
 
+import errno
 import posixpath
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,13 +10,10 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from filestore_fsspec.drivers.sftp.connection import GONE
-from filestore_fsspec.drivers.sftp.pipelining import in_flight
 from filestore_fsspec.drivers.shared.driver import is_name
+from filestore_fsspec.drivers.shared.errors import already_there
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-    from typing import Any
-
     from filestore_fsspec.drivers.sftp.connection import Link
     from filestore_fsspec.drivers.shared.driver import Info
 
@@ -42,6 +40,45 @@ def info_of(path: str, attributes: asyncssh.SFTPAttrs) -> Info:
     }
 
 
+async def stat(link: Link, path: str) -> Info:
+    """Return what is at `path`, a link followed.
+
+    Raises:
+        asyncssh.SFTPNoSuchFile: nothing is there, or a link that leads to itself.
+    """
+    try:
+        return info_of(path, await link.sftp.stat(path or "."))
+    except asyncssh.SFTPFailure as error:
+        # "Failure" is all that some servers say of a link that leads to itself.
+        if info_of(path, await link.sftp.lstat(path or "."))["type"] == "link":
+            raise asyncssh.SFTPNoSuchFile("a link that leads nowhere") from error
+        raise
+
+
+async def is_folder(link: Link, path: str) -> bool:
+    """Tell whether `path` is a folder, a link followed."""
+    try:
+        return bool((await stat(link, path))["type"] == "directory")
+    except GONE:
+        return False
+
+
+async def kind(link: Link, path: str) -> str | None:
+    """Return the type of what is at `path`, a link not followed; None if nothing is."""
+    try:
+        return str(info_of(path, await link.sftp.lstat(path or "."))["type"])
+    except GONE:
+        return None
+
+
+async def taken(link: Link, path: str) -> OSError | None:
+    """Return why `path` cannot be created, if anything is there, a dangling link too."""
+    found = await kind(link, path)
+    if found == "directory":
+        return IsADirectoryError(errno.EISDIR, "a directory exists at that path", path)
+    return None if found is None else already_there(path)
+
+
 async def scan(link: Link, folder: str) -> list[Info]:
     """Return the infos of a folder's entries; a link is a `link`."""
     infos = []
@@ -51,32 +88,3 @@ async def scan(link: Link, folder: str) -> list[Info]:
         if is_name(name):
             infos.append(info_of(posixpath.join(folder, name), entry.attrs))
     return infos
-
-
-async def entries(link: Link, folder: str) -> list[Info]:
-    """Return the infos of a folder's entries; a link is what it leads to, if it leads anywhere."""
-    infos = await scan(link, folder)
-
-    async def follow(info: Info) -> None:
-        try:
-            attributes = await link.sftp.stat(info["name"])
-        except GONE:
-            return
-        info.update(info_of(info["name"], attributes), islink=True)
-
-    async def requests() -> AsyncIterator[Coroutine[Any, Any, None]]:
-        for info in infos:
-            if info["type"] == "link":
-                yield follow(info)
-
-    await in_flight(link, requests())
-    return infos
-
-
-async def leads_upward(link: Link, info: Info) -> bool:
-    """Tell whether `info` is a link to a folder that holds it: following it would never end."""
-    if not info.get("islink"):
-        return False
-    target = str(await link.sftp.realpath(info["name"]))
-    holder = str(await link.sftp.realpath(posixpath.dirname(info["name"]) or "."))
-    return f"{holder}/".startswith(f"{target.rstrip('/')}/")

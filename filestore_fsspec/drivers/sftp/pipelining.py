@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
-from filestore_fsspec.drivers.sftp.connection import GONE
+from filestore_fsspec.drivers.sftp.listing import stat
 from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def in_flight(link: Link, requests: AsyncIterator[Coroutine[Any, Any, obje
 
 @asynccontextmanager
 async def reading(link: Link, path: str) -> AsyncIterator[asyncssh.SFTPClientFile]:
-    """Open `path` for reading; a folder counts as absent."""
+    """Open `path` for reading; a folder is absent."""
     async with folder_is_absent(link, path):
         file = await open_to_read(link, path)
         try:
@@ -69,12 +69,12 @@ async def reading(link: Link, path: str) -> AsyncIterator[asyncssh.SFTPClientFil
 
 @asynccontextmanager
 async def folder_is_absent(link: Link, path: str) -> AsyncIterator[None]:
-    """Raise FileNotFoundError where the server fails to read `path` because it is a folder."""
+    """Raise `Absent` where the server fails to read `path` because it is a folder."""
     try:
         yield
     except asyncssh.SFTPFailure as error:
         # "Failure" is all that OpenSSH and asyncssh say of it.
-        if await is_folder(link, path):
+        if (await stat(link, path))["type"] == "directory":
             raise absent(path) from error
         raise
 
@@ -83,15 +83,6 @@ async def open_to_read(link: Link, path: str) -> asyncssh.SFTPClientFile:
     """Open `path`, a file."""
     # Block size 0: one request a call, no stat of asyncssh's own.
     return await link.sftp.open(path, "rb", block_size=0)
-
-
-async def is_folder(link: Link, path: str) -> bool:
-    """Tell whether `path` is a folder."""
-    try:
-        attributes = await link.sftp.stat(path)
-    except GONE:
-        return False
-    return attributes.type == asyncssh.FILEXFER_TYPE_DIRECTORY
 
 
 async def _block(file: asyncssh.SFTPClientFile, length: int, offset: int) -> bytes:
@@ -168,34 +159,26 @@ async def _check_arrived(file: asyncssh.SFTPClientFile, size: int) -> None:
         raise OSError(errno.EIO, f"{arrived} of {size} bytes arrived")
 
 
-async def write_blocks(
-    link: Link,
-    file: asyncssh.SFTPClientFile,
-    chunks: Chunks,
-    offset: int = 0,
-    *,
-    close: bool = False,
-) -> None:
-    """Write `chunks` at `offset`, without waiting for one to be there before the next is sent.
+async def write_blocks(link: Link, file: asyncssh.SFTPClientFile, chunks: Chunks) -> None:
+    """Write `chunks`, without waiting for one to be there before the next is sent; close the file.
 
-    With `close`, the file is held to end where the last chunk does, and closed, in the same trip:
-    requests for one file are served in order (draft-ietf-secsh-filexfer-02, 6.1).
+    That it ends where the last chunk does is asked in the same trip: requests for one file are
+    served in order (draft-ietf-secsh-filexfer-02, 6.1).
 
     Raises:
-        OSError: with `close`, less has arrived.
+        OSError: less has arrived.
     """
     length = min(link.sftp.limits.max_write_len, _BLOCK_BYTES)
 
     async def requests() -> AsyncIterator[Coroutine[Any, Any, object]]:
-        nonlocal offset
+        offset = 0
         async for chunk in chunks:
             for start in range(0, len(chunk), length):
                 # A view is as good as bytes: asyncssh joins it with the request's head.
                 block = cast("bytes", chunk[start : start + length])
                 yield file.write(block, offset)
                 offset += len(block)
-        if close:
-            yield _check_arrived(file, offset)
-            yield file.close()
+        yield _check_arrived(file, offset)
+        yield file.close()
 
     await in_flight(link, requests())

@@ -262,11 +262,11 @@ class FolderDriver(DriverBase):
         """Return what a link leads to, if it leads anywhere."""
         try:
             info = await self.requests.stat(link)
+            if info["type"] == "directory" and "identity" not in info:
+                info["identity"] = await self.requests.identity(link)
         except Absent:
             return None
         info["islink"] = True
-        if info["type"] == "directory" and "identity" not in info:
-            info["identity"] = await self.requests.identity(link)
         return info
 
     async def _all(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
