@@ -323,18 +323,18 @@ def test_what_is_read_again_before_it_is_shown(
 
     with FileStore(service.url(root)) as store:
         fs, times = store.locations[0].fs, 3
-        prepare = fs.prepare
+        prepare = fs._prepare
 
-        def checksum_mismatch(*args: str) -> Any:
+        async def checksum_mismatch(*args: str) -> Any:
             nonlocal times
-            file = prepare(*args)
+            file = await prepare(*args)
             (temporary,) = left_behind()
             if times:
                 times -= 1
                 service.raw.write(temporary, MEDIUM[:-1] + b"?")
             return file
 
-        fs.prepare = checksum_mismatch
+        fs._prepare = checksum_mismatch
         for key, force in (("new", False), ("old", True)):
             times = 3
             with pytest.raises(CorruptedFileStoreException, match=f"cannot upload '{key}'"):
