@@ -138,6 +138,12 @@ def test_a_file_is_no_folder(fs: SFTPDriver, root: str) -> None:
     for path in (f"{root}/f/below", f"{root}/f/far/below"):
         with pytest.raises(NotADirectoryError):
             fs.pipe_file(path, b"y")
+        for call in (fs.mkdir, fs.makedirs):
+            with pytest.raises(NotADirectoryError):
+                call(path)
+    fs.pipe_file(f"{root}/g", b"z")
+    with pytest.raises(NotADirectoryError):
+        fs.mv(f"{root}/g", f"{root}/f/below")
     assert [info["name"] for info in fs.ls(f"{root}/f")] == [f"{root}/f"]
     assert pages(fs, f"{root}/f/") == []
     assert fs.cat_file(f"{root}/f") == b"x"

@@ -572,7 +572,7 @@ class FolderDriver(DriverBase):
         except Absent:
             if await self._kind(source) is None:
                 raise absent(source) from None
-            await self._makedirs(parent_of(path), exist_ok=True)
+            await self._make_parents(path)
             await self.requests.rename(source, path, replace=True)
 
     # Removing, and folders
@@ -641,8 +641,15 @@ class FolderDriver(DriverBase):
         except Absent:
             if not create_parents:
                 raise
-            await self._makedirs(parent_of(path), exist_ok=True)
+            await self._make_parents(path)
             await self.requests.make_folder(path)
+
+    async def _make_parents(self, path: str) -> None:
+        folder = parent_of(path)
+        try:
+            await self._makedirs(folder, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder) from error
 
     async def _makedirs(self, path: Any, exist_ok: bool = False) -> None:
         path = self._strip_protocol(path)
