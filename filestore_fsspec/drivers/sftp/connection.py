@@ -132,6 +132,11 @@ class Connection:
         """Return a context that gives a link, or takes this one, and names `path` in its errors."""
         return Use(self, path, link)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a call would find a connection and need not make one."""
+        return self._link is not None and not self._link.ssh.is_closed()
+
     async def link(self) -> Link:
         """Return the live link, after making one if there is none."""
         link = self._link

@@ -93,6 +93,12 @@ class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # ssh
         path = os.fspath(path)
         return path.rstrip("/") or path[:1]
 
+    async def _drop(self, temporary: str, reason: BaseException) -> None:
+        if self.requests.connection.is_live:
+            await super()._drop(temporary, reason)
+        else:  # another attempt to connect would make the failure last twice as long
+            reason.add_note(f"{temporary} may be left behind: the connection was lost")
+
     async def _execute(self, *args: Any, **kwargs: Any) -> Any:
         # sshfs' checksum and get_system ask a shell, which a server for files alone has not.
         raise OSError(errno.ENOTSUP, "this driver speaks SFTP only, and runs no commands")
