@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.services.common import Service
 
-SERVERS = ["file_service", "ftp_plain", "ftp_vsftpd"]
+SERVERS = ["file_service", "ftp_plain", "ftp_vsftpd", "sftp_openssh", "sftp_asyncssh"]
 
 
 class Tree:
