@@ -125,6 +125,15 @@ async def delete_many(location: Location, keys: Sequence[str], max_concurrency: 
     chunks = (keys[start : start + size] for start in range(0, len(keys), size))
     await for_each(chunks, delete, max_concurrency)
     if failed:
-        first = next(iter(failed.values()))
-        message = f"{len(failed)} of {len(keys)} keys not deleted, the first: {first}"
-        raise NotDeleted(message, failed) from first
+        raise not_deleted(failed, len(keys))
+
+
+def not_deleted(failed: Mapping[str, Exception], tried: int) -> NotDeleted:
+    """Return the error of some of many keys or folders that could not be deleted."""
+    first = next(iter(failed.values()))
+    if tried == 1:
+        error = NotDeleted(str(first), failed)
+    else:
+        error = NotDeleted(f"{len(failed)} of {tried} not deleted, the first: {first}", failed)
+    error.__cause__ = first
+    return error

@@ -4,7 +4,8 @@
 FileStoreException (Exception)
 ├── InvalidURL (ValueError)                  a URL, option or setting that cannot be used
 ├── InvalidKey (ValueError)                  a key that cannot be stored
-├── PartialWrite                             some locations were written or deleted, some failed
+├── PartialWrite (OSError)                   some locations were written or deleted, some failed
+├── PartialMove (OSError)                    some of several files were moved, some stayed
 ├── CorruptedFileStoreException              content that is not what its name or record says
 └── TransportException (OSError)             one location's failure; the driver's error is .cause
     ├── NotFound (FileNotFoundError)         every location asked said: absent
@@ -19,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 class AnyLocation(Protocol):
@@ -53,7 +54,7 @@ class CorruptedFileStoreException(FileStoreException):
     """Content that is not what its name or record says."""
 
 
-class PartialWrite(FileStoreException):
+class PartialWrite(FileStoreException, OSError):
     """Some of the selected locations could not be written, or could not delete.
 
     Attributes:
@@ -70,6 +71,25 @@ class PartialWrite(FileStoreException):
         super().__init__(message)
         self.written = tuple(written)
         self.failed: dict[AnyLocation, Exception] = _by_location(failed)
+
+
+class PartialMove(FileStoreException, OSError):
+    """Some of several files and folders could not be moved; they are where they were.
+
+    Attributes:
+        moved: the keys that were moved.
+        stayed: each other key, file or folder, with what kept it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        moved: Collection[str] = (),
+        stayed: Mapping[str, Exception] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.moved = tuple(moved)
+        self.stayed = dict(stayed or {})
 
 
 class TransportException(FileStoreException, OSError):

@@ -1,4 +1,4 @@
-"""What the composite filesystem is made of: its store, its arguments, and who is asked."""
+"""What the composite filesystem is made of: its store, its arguments, its names."""
 
 # ruff: noqa: ANN401, D102, PLR0913
 # Signatures and paths as text are fsspec's, and so are the docstrings of its methods: ours say what
@@ -6,24 +6,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.asyn import AsyncFileSystem
 
-from filestore_fsspec.bridge import on_io_loop, run
-from filestore_fsspec.errors import InvalidURL, LocationUnavailable, NotFound
+from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.filesystem.arguments import OneForEqualLocations, redacted
-from filestore_fsspec.operations import read_first, select, select_writable
+from filestore_fsspec.filesystem.tree import Tree
 from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
-
-    from filestore_fsspec.location import Location
-    from filestore_fsspec.operations import Locations
-
-T = TypeVar("T")
+    from collections.abc import Mapping, Sequence
 
 
 class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[misc]  # fsspec has no types
@@ -56,12 +50,12 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         """Parse the locations. Touches no network.
 
         Args:
-            locations: URLs or the predecessor's host mappings, near first.
+            locations: URLs or mappings like Assemblyline's hosts, near first.
             store: the name of a list of locations instead, in `stores` or the settings file.
             stores: such lists by name; fsspec's own configuration is the place for them.
             location: where to read and write: `all`, `near`, `far` or a location's name.
             connection_attempts: see `FileStore`.
-            strict: False logs a location that cannot say, and takes it for absent.
+            strict: False logs what is unknown, and takes it for absent.
             min_copies: see `FileStore`.
             deadline_seconds: how long one call may take for each file or folder that it asks for;
                 an open file has its locations' time-outs alone.
@@ -91,6 +85,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             journal=journal,
         )
         self.location = location
+        self._tree = Tree(self.store)
 
     @classmethod
     def of(cls, store: Store) -> Self:
@@ -100,7 +95,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             **store.arguments,
             skip_instance_cache=True,
         )
-        fs.store = store
+        fs.store, fs._tree = store, Tree(store)
         return fs
 
     # What fsspec keeps of the arguments, to travel with.
@@ -133,44 +128,20 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
+        if path is None:
+            return ""  # what fsspec 2026.9 has for the root, in a DirFileSystem of it
         if isinstance(path, list):
             return [cls._strip_protocol(each) for each in path]
         return os.fspath(path).removeprefix("filestore://").strip("/")
 
+    def unstrip_protocol(self, name: str) -> str:
+        # With a slash before the key, so that a key's URL is the root's with the key in it:
+        # fsspec's rsync replaces the one by another folder's.
+        key = self._strip_protocol(name)
+        return f"filestore:///{key}" if key else "filestore://"
+
     def invalidate_cache(self, path: str | None = None) -> None:
         """Do nothing: nothing is cached."""
-
-    # How the store is asked
-
-    def _step(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        with self.store.ending():
-            return run(coroutine)
-
-    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        with self.store.ending():
-            return await on_io_loop(coroutine)
-
-    # Who is asked
-
-    def _readable(self, location: str | None) -> Locations:
-        return select(self.store.locations, location or self.location)
-
-    def _read_plan(self, location: str | None, key: str) -> tuple[Locations, Locations]:
-        return self.store.read_plan(location or self.location, key)
-
-    def _writable(self, location: str | None, what: str) -> Locations:
-        return select_writable(self.store.locations, location or self.location, what)
-
-    async def _first(self, location: str | None, ask: Any, key: str) -> tuple[Location, Any]:
-        primary, fallback = self._read_plan(location, key)
-        try:
-            return await read_first(primary, ask, f"read {key!r}", fallback)
-        except LocationUnavailable as error:
-            raise self._unless_strict(error, key) from error
-
-    def _unless_strict(self, error: LocationUnavailable, key: str) -> NotFound:
-        self.store.unless_strict(error)
-        return NotFound(f"no location that could say has {key!r}", error)
 
 
 def _sources(

@@ -20,7 +20,7 @@ from filestore_fsspec.operations.select import (
     select,
     select_writable,
 )
-from filestore_fsspec.operations.writing import delete_each, write_each
+from filestore_fsspec.operations.writing import delete_each, raise_partial, write_each
 
 __all__ = [
     "Located",
@@ -34,6 +34,7 @@ __all__ = [
     "log",
     "merge_children",
     "no_right_content",
+    "raise_partial",
     "read_first",
     "run_on_targets",
     "select",

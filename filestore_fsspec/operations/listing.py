@@ -55,7 +55,7 @@ async def merge_children(
 ) -> Page | None:
     """Return what lies in a folder at any location, or None if none has the folder.
 
-    Of the same name the first location's is taken, but a file goes before a folder, as in a read.
+    Of the same name the first location's is taken; a file and a folder of one name are both there.
 
     Raises:
         LocationUnavailable: a location is unknown (`strict=False`: logged).
@@ -71,8 +71,8 @@ async def merge_children(
     for error in unknown.values():
         log.warning("%s", error)
     folders = [outcome for outcome in outcomes if isinstance(outcome, list)]
-    merged: Page = [info for folder in folders for info in folder]
-    # The last of a name stays in a dict, so the ones that win go in last.
-    merged.sort(key=lambda info: bool(info["type"] == "directory"))
-    found = {info["name"]: info for info in reversed(merged)}
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
+    for folder in folders:
+        for info in folder:
+            found.setdefault((info["name"], info["type"] == "directory"), info)
     return [found[name] for name in sorted(found)] if folders else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from filestore_fsspec.errors import PartialWrite
 from filestore_fsspec.operations.outcomes import failures_of, log
@@ -32,7 +32,7 @@ async def write_each(
     written = [each for each, done in zip(locations, outcomes, strict=True) if done is True]
     failed = failures_of(locations, outcomes)
     if failed and (min_copies is None or len(written) < min_copies):
-        _raise_partial(what, locations, written, failed)
+        raise_partial(what, locations, written, failed)
     for error in failed.values():
         log.warning("%s", error)
     return written
@@ -54,15 +54,16 @@ async def delete_each(
     failed = failures_of(locations, outcomes)
     if failed:
         deleted = [location for location in locations if location not in failed]
-        _raise_partial(what, locations, deleted, failed)
+        raise_partial(what, locations, deleted, failed)
 
 
-def _raise_partial(
+def raise_partial(
     what: str,
     locations: Locations,
     written: list[Location],
     failed: dict[Location, Exception],
-) -> None:
+) -> NoReturn:
+    """Raise what one of several locations, or the only one, failed with."""
     first = next(iter(failed.values()))
     if len(locations) == 1:
         raise first

@@ -54,29 +54,35 @@ class Place:
     def stored(self) -> set[str]:
         return {self.key(path) for path in self.files}
 
-    def kind(self, key: str) -> Kind | None:
-        if self.path(key) in self.files:
-            return FILE
-        below = any(each.startswith(f"{key}/") for each in self.stored())
-        return FOLDER if below or self.is_own_folder(key) else None
+    def kinds(self, key: str) -> set[Kind]:
+        """Return what has this name: a bucket may have a file and a folder."""
+        found = {FILE} if self.path(key) in self.files else set()
+        return found | {FOLDER} if self.is_folder(key) else found
 
-    def is_own_folder(self, folder: str) -> bool:
-        # An empty folder with a name of one letter may be what a sharded key left behind.
-        return folder in self.folders and not (self.disk and may_hold_shards(folder))
+    def is_folder(self, folder: str) -> bool:
+        if not folder:
+            return True
+        if not self.disk:
+            below = any(each.startswith(f"{folder}/") for each in self.files)
+            return below or folder in self.folders
+        if folder not in self.folders:
+            return False
+        if not may_hold_shards(folder):
+            return True
+        files = [path for path in self.files if parent(path) == folder]
+        folders = [path for path in self.folders if parent(path) == folder]
+        if not files and not folders:
+            return folder.count("/") < 3  # a deleted key leaves four letters behind
+        return any(self.key(path) == path for path in files) or any(map(self.is_folder, folders))
 
-    def children(self, folder: str) -> dict[str, Kind] | None:
-        start = f"{folder}/" if folder else ""
-        found: dict[str, Kind] = {}
-        for key in self.stored():
-            if key.startswith(start):
-                head, slash, _ = key[len(start) :].partition("/")
-                if not slash or found.get(start + head) != FILE:
-                    found[start + head] = FOLDER if slash else FILE
-        if not folder or not (self.disk and may_hold_shards(folder)):
-            for own in filter(self.is_own_folder, self.folders):
-                if own.rpartition("/")[0] == folder:
-                    found.setdefault(own, FOLDER)
-        return found if found or not folder or self.is_own_folder(folder) else None
+    def children(self, folder: str) -> set[tuple[str, Kind]] | None:
+        if not self.is_folder(folder):
+            return None
+        found = {(key, FILE) for key in self.stored() if parent(key) == folder}
+        names = {*self.folders, *(each for key in self.stored() for each in above(key))}
+        return found | {
+            (name, FOLDER) for name in names if parent(name) == folder and self.is_folder(name)
+        }
 
     # Changes; False is what the location refuses.
 
@@ -104,16 +110,19 @@ class Place:
         self.folders.update((*above(folder), folder))
 
     def remove_folder(self, folder: str) -> None:
-        if not (self.disk and may_hold_shards(folder)):
+        if self.is_folder(folder):
             self.folders.discard(folder)
 
     def remove_tree(self, folder: str) -> None:
+        inside = f"{folder}/"
+        going = [each for each in self.folders if f"{each}/".startswith(inside)]
+        going = [each for each in going if self.is_folder(each)]
         for key in self.stored():
-            if key.startswith(f"{folder}/"):
+            if f"{key}/".startswith(inside):
                 self.remove(key)
-        if not (self.disk and may_hold_shards(folder)):
-            kept = {each for each in self.folders if not f"{each}/".startswith(f"{folder}/")}
-            self.folders = kept
+        for each in sorted(going, key=lambda each: -each.count("/")):
+            if not any(path.startswith(f"{each}/") for path in (*self.files, *self.folders)):
+                self.folders.discard(each)
 
 
 @dataclass
@@ -138,26 +147,26 @@ class Model:
 
     def read(self, key: str) -> bytes:
         for place in self.up:
-            if place.kind(key) == FILE:
+            if FILE in place.kinds(key):
                 return place.files[place.path(key)]
         raise self._none()
 
+    def kinds(self, key: str) -> set[Kind]:
+        return {kind for place in self.up for kind in place.kinds(key)}
+
     def kind(self, key: str) -> Kind:
-        kinds = [place.kind(key) for place in self.up]
-        if not key or FOLDER in kinds:
-            return FILE if FILE in kinds else FOLDER
-        if FILE in kinds:
-            return FILE
-        raise self._none()
+        kinds = self.kinds(key)
+        if not kinds:
+            raise self._none()
+        return FILE if FILE in kinds else FOLDER
 
     def is_kind(self, key: str, kind: Kind | None = None) -> bool:
-        try:
-            found = self.kind(key)
-        except FileNotFoundError:
-            return False
-        if kind == FILE and key and found == FOLDER:
+        kinds = self.kinds(key)
+        if kind in kinds or (kind is None and kinds):
+            return True
+        if kind == FILE or not kinds:
             self._all_must_say()  # who cannot may have a file of that name
-        return kind in (None, found)
+        return False
 
     def info(self, key: str) -> tuple[str, Kind, int]:
         kind = self.kind(key)
@@ -169,8 +178,11 @@ class Model:
         if all(listing is None for listing in listings):
             info = self.info(folder)
             return [info] if info[1] == FILE else []
-        names = sorted({name for listing in listings if listing for name in listing})
-        return [self.info(name) for name in names]
+        entries = {entry for listing in listings for entry in listing or ()}
+        return [
+            (name, kind, len(self.read(name)) if kind == FILE else 0)
+            for name, kind in sorted(entries, key=lambda entry: (entry[0], entry[1] == FOLDER))
+        ]
 
     def find(self, folder: str) -> dict[str, int]:
         self._all_must_say()
@@ -233,26 +245,21 @@ class Model:
         self.put(key, content)
 
     def copy(self, source: str, dest: str) -> None:
-        if "/" not in source:
-            self.is_kind(dest, FOLDER)  # is asked for first
-        if self.is_kind(source, FOLDER):
-            return
-        self.put(self.target(source, dest), self.read(source))
+        if self.kind(source) == FILE:
+            self.put(self.target(source, dest), self.read(source))
 
     def target(self, source: str, dest: str) -> str:
-        if not self.is_kind(dest, FOLDER):
-            return dest
-        if "/" not in source:
-            self.is_kind(f"{dest}/{source}")  # is asked for, too
-        return f"{dest}/{last(source)}"
+        return f"{dest}/{last(source)}" if self.is_kind(dest, FOLDER) else dest
 
     def move(self, source: str, dest: str) -> None:
-        above_it = source.rpartition("/")[0]
-        if dest == source or (dest == above_it and self.is_kind(dest, FOLDER)):
-            self.kind(source)
+        if self.kind(source) == FOLDER:
+            if dest != source:
+                raise FileNotFoundError
             return
-        self.copy(source, dest)
-        self.remove(source)
+        target = source if dest == source else self.target(source, dest)
+        if target != source:
+            self.put(target, self.read(source))
+            self.each(lambda place: place.up, lambda place: place.remove(source))
 
     def remove(self, key: str) -> None:
         if not self.is_kind(key, FILE):
@@ -260,20 +267,29 @@ class Model:
         self.each(lambda place: place.up, lambda place: place.remove(key))
 
     def remove_tree(self, folder: str) -> None:
-        if not self.is_kind(folder, FOLDER):
-            self.remove(folder)
-            return
+        if not self.kinds(folder):
+            raise self._none()
         self.each(lambda place: place.up, lambda place: place.remove_tree(folder))
 
     def make_folder(self, folder: str, *, exist_ok: bool) -> None:
-        if self.is_kind(folder) and not (exist_ok and self.is_kind(folder, FOLDER)):
+        is_folder = self.is_kind(folder, FOLDER)
+        if not exist_ok if is_folder else self.is_kind(folder, FILE):
             raise FileExistsError
         self.each(lambda place: place.takes_folder(folder), lambda place: place.make_folder(folder))
 
     def remove_folder(self, folder: str) -> None:
-        if self.ls(folder):
+        self._all_must_say()
+        listings = [place.children(folder) for place in self.places]
+        if any(listings):
             raise OSError
-        self.each(lambda place: place.up, lambda place: place.remove_folder(folder))
+        if all(listing is None for listing in listings):
+            raise OSError if self.is_kind(folder, FILE) else FileNotFoundError
+        for place in self.places:
+            place.remove_folder(folder)
+
+
+def parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def last(path: str) -> str:

@@ -244,8 +244,10 @@ class Methods:
             tree.modified("none")
 
     def test_names(self, fs: Any) -> None:
-        assert fs.unstrip_protocol("a/b") == "filestore://a/b"
-        assert fs.unstrip_protocol("filestore://a/b") == "filestore://a/b"
+        assert fs.unstrip_protocol("a/b") == "filestore:///a/b"
+        assert fs.unstrip_protocol("filestore://a/b") == "filestore:///a/b"
+        assert fs.unstrip_protocol("") == fs.unstrip_protocol("filestore://") == "filestore://"
+        assert fs._strip_protocol(fs.unstrip_protocol("a/b")) == "a/b"
         assert fs._strip_protocol("filestore://a/b/") == "a/b"
         assert fs._strip_protocol(["filestore://a", "/b"]) == ["a", "b"]
         assert fs._strip_protocol(Path("a/b")) == "a/b"

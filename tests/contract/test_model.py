@@ -244,7 +244,7 @@ class Composite(RuleBasedStateMachine):
         self.same(ls, lambda: self.model.ls(folder))
         self.same(
             lambda: self.fs.ls(folder, detail=False),
-            lambda: [info[0] for info in self.model.ls(folder)],
+            lambda: list(dict.fromkeys(info[0] for info in self.model.ls(folder))),
         )
 
     @rule(folder=folders | names)
@@ -348,7 +348,7 @@ class Composite(RuleBasedStateMachine):
             (lambda: self.fs.find(name), lambda: list(self.model.find(name))),
             (
                 lambda: self.fs.ls(name, detail=False),
-                lambda: [info[0] for info in self.model.ls(name)],
+                lambda: list(dict.fromkeys(info[0] for info in self.model.ls(name))),
             ),
             (
                 lambda: {at: {*files} - {""} for at, _, files in self.fs.walk(name)},

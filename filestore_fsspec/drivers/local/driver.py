@@ -34,6 +34,7 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
 
     cachable = False
     may_wait = False
+    folders_refuse_late = True
     max_concurrency = 1  # with 4, small files take twice as long: threads wait for one another
     requests: LocalRequests
 

@@ -66,6 +66,7 @@ class Driver(Protocol):
     delete_batch_chunk_size: int
     max_concurrency: int
     folders_refuse_late: bool
+    hides_links: bool
     threads: ThreadPoolExecutor
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, /) -> bytes:
@@ -90,6 +91,10 @@ class Driver(Protocol):
 
     def isfile(self, path: str, /) -> bool:
         """Tell whether a file is there."""
+        ...
+
+    def isdir(self, path: str, /) -> bool:
+        """Tell whether a folder is there, beside a file of that name or not."""
         ...
 
     def info(self, path: str, /) -> Info:
@@ -164,6 +169,8 @@ class DriverBase:
     """Whether a call may have to wait for another machine."""
     folders_refuse_late: ClassVar[bool] = False
     """Whether a folder may be in a file's way and is noticed when the file is shown, no sooner."""
+    hides_links: ClassVar[bool] = False
+    """Whether a listing may show a link as the folder it leads to."""
     max_threads: ClassVar[int] = 8
     """How many threads run sync methods for callers that await them."""
 

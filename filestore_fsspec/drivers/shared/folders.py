@@ -195,8 +195,6 @@ class FolderDriver(DriverBase):
 
     requests: FolderRequests
     runner: ClassVar[Runner]
-    hides_links: ClassVar[bool] = False
-    """Whether a listing may show a link as the folder it leads to."""
     ask_first_bytes: ClassVar[int] = 2**16
     """From here on, creating asks first whether something is there: sending costs more."""
     read_bytes: ClassVar[int] = READ_BYTES
@@ -528,7 +526,7 @@ class FolderDriver(DriverBase):
     async def _prepare(self, lpath: str, path: str, mode: str) -> Unnamed:
         path = self._strip_protocol(path)
         if self.folders_refuse_late:
-            await self._refuse_to_write(path, "overwrite")
+            await self._refuse_to_write(path, mode)
         with Path(lpath).open("rb", buffering=0) as file:
             return await self._send(path, Content(file), mode)
 
