@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from filestore_fsspec.bridge import SYNC, run
 from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.drivers.shared.errors import Absent
+from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ async def remove_stale_files(
                 if latest is None or await _was_left_by(latest, call, info):
                     await call(Driver.remove_stale, info)
                     removed.append(info["name"])
-            except FileNotFoundError:
+            except (Absent, NotFound):
                 continue  # it has got its name, or somebody else removed it
         rest(time.monotonic() - started)
         if token is None:

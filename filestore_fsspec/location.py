@@ -18,7 +18,8 @@ from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.cleanup import AGE_SECONDS, cleaner_of, remove_stale_files
 from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.drivers.shared.driver import Driver
-from filestore_fsspec.error_mapping import exception_of, is_answer
+from filestore_fsspec.drivers.shared.errors import DISK_FULL
+from filestore_fsspec.error_mapping import exception_of, is_answer, local_errors
 from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.fork_safety import keep, watch_forks
 from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
@@ -236,6 +237,7 @@ class Location:
         Raises:
             NotFound, TransportException, CorruptedFileStoreException: as in `read`; `local_path`
                 is as it was.
+            OSError: this machine failed, not the location.
         """
         path = self.fs_path(key)
         beside = temporary_path(str(local_path))
@@ -243,7 +245,8 @@ class Location:
         local_path.parent.mkdir(parents=True, exist_ok=True)
         Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
-            await self.attempt(runner, "download", key, Driver.get_file, path, beside)
+            with local_errors(beside, DISK_FULL):
+                await self.attempt(runner, "download", key, Driver.get_file, path, beside)
             if verify:
                 await verify_checksum(runner, key, beside, f"{self}: cannot download")
             os.replace(beside, local_path)  # noqa: PTH105
@@ -282,11 +285,13 @@ class Location:
             TransportException: as in `write`.
             CorruptedFileStoreException: what arrived is not what was sent, and nothing of it is
                 left; with `verify` this is looked for, else only some servers do.
+            OSError: this machine failed, not the location.
         """
         path, mode = self.fs_path(key), _OVERWRITE[overwrite]
         method = Driver.put_verified if verify else Driver.put_file
         try:
-            await self.attempt(runner, "upload", key, method, local_path, path, mode=mode)
+            with local_errors(local_path):
+                await self.attempt(runner, "upload", key, method, local_path, path, mode=mode)
         except AmbiguousCreate:
             with open(local_path, "rb") as content:  # noqa: ASYNC230, PTH123 - after a failure
                 return await self._is_ours(runner, key, content)

@@ -15,6 +15,7 @@ import pytest
 from fsspec.asyn import sync
 
 from filestore_fsspec.drivers.http.driver import HTTPDriver
+from filestore_fsspec.drivers.shared.errors import Absent
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port
 
 if TYPE_CHECKING:
@@ -176,8 +177,8 @@ def test_one_request_each(http_faults: Faults, fs: HTTPDriver, tmp_path: Path) -
         (429, ConnectionError),
         (500, ConnectionError),
         (503, ConnectionError),
-        (404, FileNotFoundError),
-        (410, FileNotFoundError),
+        (404, Absent),
+        (410, Absent),
         (400, OSError),
         (304, OSError),
         (416, OSError),
@@ -193,7 +194,7 @@ def test_a_status_becomes_the_error_that_fits(
             call(url)
         assert type(caught.value) is kind
         assert status in {404, 410} or str(status) in str(caught.value)
-    if kind is FileNotFoundError:
+    if kind is Absent:
         assert not fs.exists(url)
         assert not fs.isfile(url)
         assert every_path(fs, f"{url}/") == []

@@ -18,7 +18,7 @@ from filestore_fsspec import (
     PermissionDenied,
     TransportException,
 )
-from filestore_fsspec.drivers.shared.errors import CertificateError
+from filestore_fsspec.drivers.shared.errors import Absent, CertificateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,8 @@ def location(*errors: Exception, attempts: int | None = None) -> tuple[Location,
 @pytest.mark.parametrize(
     ("error", "ours", "builtin"),
     [
-        (FileNotFoundError("gone"), NotFound, FileNotFoundError),
+        (Absent("gone"), NotFound, FileNotFoundError),
+        (FileNotFoundError("a token's file"), LocationUnavailable, ConnectionError),
         (PermissionError("no"), PermissionDenied, PermissionError),
         (TimeoutError("late"), LocationUnavailable, ConnectionError),
         (OSError("full"), TransportException, OSError),

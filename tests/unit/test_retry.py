@@ -15,7 +15,7 @@ from filestore_fsspec import AsyncFileStore, FileStore, Location, LocationUnavai
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.deadline import end_in, seconds_left, share, until
 from filestore_fsspec.drivers.local.driver import LocalDriver
-from filestore_fsspec.drivers.shared.errors import RetryAfter, temporary_failure
+from filestore_fsspec.drivers.shared.errors import Absent, RetryAfter, temporary_failure
 from tests.services.common import wait_until
 
 if TYPE_CHECKING:
@@ -342,7 +342,7 @@ def test_a_look_that_ends_unexpectedly_is_not_the_last(
     wait_until(lambda: store.get("k") == b"x" and near.breaker_state == "closed", "its return")
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(), PermissionError(), OSError("full")])
+@pytest.mark.parametrize("error", [Absent(), PermissionError(), OSError("full")])
 def test_an_answer_is_an_answer(pair: tuple[FileStore, Broken], error: OSError) -> None:
     store, driver = pair
     driver.errors = [error] * 5

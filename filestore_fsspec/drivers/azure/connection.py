@@ -29,6 +29,7 @@ from filestore_fsspec.drivers.azure.transport import (
 )
 from filestore_fsspec.drivers.shared.aiohttp_patches import paced
 from filestore_fsspec.drivers.shared.driver import AsyncDriver
+from filestore_fsspec.drivers.shared.errors import Absent
 from filestore_fsspec.drivers.shared.fork_safety import close_after, keep_from_children
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class AzureConnection(AsyncDriver, AzureBlobFileSystem):  # type: ignore[misc]  
         container, _ = self.split_blob(path)
         try:
             return await self.ask("PUT", path, **request)
-        except FileNotFoundError as error:
+        except Absent as error:
             if not self.initialize_container or code_of(error) != "ContainerNotFound":
                 raise
         await self.make_container(container)

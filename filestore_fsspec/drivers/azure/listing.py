@@ -11,7 +11,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from filestore_fsspec.drivers.azure.connection import AzureConnection
 from filestore_fsspec.drivers.azure.errors import errors_of
-from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.errors import Absent, absent
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class AzureListing(AzureConnection):
             return _folder(container)
         try:
             return await self.head(path)
-        except FileNotFoundError:
+        except Absent:
             if not await self._isdir(path):
                 raise
             return _folder(path)
@@ -83,7 +83,7 @@ class AzureListing(AzureConnection):
         # adlfs says False whatever goes wrong.
         try:
             await self.head(path)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -94,7 +94,7 @@ class AzureListing(AzureConnection):
             return await self.holds_something(path)
         try:
             await self._info(container)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -102,7 +102,7 @@ class AzureListing(AzureConnection):
         # adlfs says True for a container that it may not see.
         try:
             await self._info(path)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -130,7 +130,7 @@ class AzureListing(AzureConnection):
         container, key, _ = self.split_path(prefix)
         try:
             blobs, token = await self._page(container, key, token, _PAGE)
-        except FileNotFoundError:
+        except Absent:
             return [], None
         files = [
             _file(container, blob)
@@ -204,7 +204,7 @@ class AzureListing(AzureConnection):
             found: dict[str, Info] = await AsyncFileSystem._find(  # noqa: SLF001 - adlfs has its own
                 self, path, maxdepth, withdirs, detail=True, on_error="raise"
             )
-        except FileNotFoundError:
+        except Absent:
             return {}
         return found
 

@@ -15,7 +15,13 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.azure.errors import code_of, server_said
 from filestore_fsspec.drivers.azure.listing import AzureListing
-from filestore_fsspec.drivers.shared.errors import absent, already_there, checksum_mismatch
+from filestore_fsspec.drivers.shared.errors import (
+    Absent,
+    absent,
+    absent_in_fsspec,
+    already_there,
+    checksum_mismatch,
+)
 from filestore_fsspec.drivers.shared.pieces import PieceWriter, md5_of, save, send_pieces
 
 if TYPE_CHECKING:
@@ -197,7 +203,7 @@ class AzureWriting(PieceWriter, AzureListing):
         """Delete keys of a container, given with their paths, in one request."""
         try:
             answers = await self.delete_batch(container, paths)
-        except FileNotFoundError:
+        except Absent:
             return {}  # no container, no blobs
         if len(answers) != len(paths):
             # One answer for all: the batch as a whole was refused.
@@ -229,5 +235,10 @@ class AzureWriting(PieceWriter, AzureListing):
             await self._rmdir(container)
 
     rm = sync_wrapper(_rm)
-    expand_path: Any = sync_wrapper(AsyncFileSystem._expand_path)  # noqa: SLF001 - adlfs has its own
-    _expand_path = AsyncFileSystem._expand_path  # noqa: SLF001
+
+    async def _expand_path(self, path: Any, *args: Any, **kwargs: Any) -> list[str]:
+        with absent_in_fsspec(path):  # adlfs has its own
+            found: list[str] = await AsyncFileSystem._expand_path(self, path, *args, **kwargs)  # noqa: SLF001
+        return found
+
+    expand_path: Any = sync_wrapper(_expand_path)

@@ -32,7 +32,7 @@ from filestore_fsspec.drivers.http.session import (
     raise_for_status,
 )
 from filestore_fsspec.drivers.shared.driver import AsyncDriver, first_folder, split_entries
-from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.errors import Absent, absent
 from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
     async def _exists(self, path: str, **_kwargs: Any) -> bool:
         try:
             await self._info(path)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -173,7 +173,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
     async def _type(self, path: str) -> str | None:
         try:
             return str((await self._info(path))["type"])
-        except FileNotFoundError:
+        except Absent:
             return None
 
     async def _entries(self, folder: str) -> list[Info]:
@@ -185,7 +185,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
     async def _ls(self, path: str, detail: bool = True, **_kwargs: Any) -> list[Any]:
         try:
             entries = await self._entries(path.rstrip("/"))
-        except FileNotFoundError:
+        except Absent:
             entries = [await self._info(path)]
         return entries if detail else sorted(entry["name"] for entry in entries)
 
@@ -196,7 +196,7 @@ class HTTPDriver(AsyncDriver, HTTPFileSystem):  # type: ignore[misc]  # fsspec h
         left = [first_folder(prefix)] if token is None else list(token)
         try:
             entries = await self._entries(left.pop())
-        except FileNotFoundError:
+        except Absent:
             entries = []
         files, folders = split_entries(prefix, entries)
         left += sorted(folders, reverse=True)

@@ -18,7 +18,7 @@ from filestore_fsspec.drivers.obstore.errors import TROUBLE, failure_of
 from filestore_fsspec.drivers.obstore.writing import ObstoreWriting
 from filestore_fsspec.drivers.s3.driver import S3Driver
 from filestore_fsspec.drivers.s3.errors import errors_of, server_said
-from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.errors import Absent, absent, already_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,7 +135,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
                 failure = failure_of(error)
                 if failure.kind not in {"refused", "redirect", "unclear"}:
                     fitting = self.error_for(failure, path, "HeadObject")
-                    if isinstance(fitting, FileNotFoundError):
+                    if isinstance(fitting, Absent):
                         return False
                     raise fitting from error
             else:
@@ -175,7 +175,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
             if failure.kind in {"refused", "redirect", "unclear"}:
                 return False  # which ones could not be deleted, the default driver finds out
             fitting = self.error_for(failure, paths[0], "DeleteObjects")
-            if not isinstance(fitting, FileNotFoundError):
+            if not isinstance(fitting, Absent):
                 raise fitting from error
         return True  # no bucket, no objects
 

@@ -16,7 +16,7 @@ from filestore_fsspec.drivers.s3.botocore_patches import apply_patches
 from filestore_fsspec.drivers.s3.client import client_context
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of
 from filestore_fsspec.drivers.shared.driver import AsyncDriver
-from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.errors import Absent, absent, already_there
 from filestore_fsspec.drivers.shared.fork_safety import close_after, keep_from_children
 from filestore_fsspec.keys import temporary_path
 
@@ -158,7 +158,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
             del kwargs["IfNoneMatch"]
         try:
             return await self._request(method, *defaults, **kwargs)
-        except FileNotFoundError as error:
+        except Absent as error:
             if method not in _WRITES or code_of(error) != "NoSuchBucket":
                 raise
         await self._make_bucket(kwargs["Bucket"])
@@ -210,7 +210,7 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
     async def _create_probe(self, probe: dict[str, str]) -> None:
         try:
             await self._request("put_object", **probe, IfNoneMatch="*")
-        except FileNotFoundError:
+        except Absent:
             await self._make_bucket(probe["Bucket"])
             await self._request("put_object", **probe, IfNoneMatch="*")
 
@@ -223,6 +223,6 @@ class S3Connection(AsyncDriver, S3FileSystem):  # type: ignore[misc]  # s3fs has
     async def _refuse_existing(self, bucket: str, key: str) -> None:
         try:
             await self._request("head_object", Bucket=bucket, Key=key)
-        except FileNotFoundError:
+        except Absent:
             return
         raise already_there(f"{bucket}/{key}")

@@ -12,6 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of
 from filestore_fsspec.drivers.s3.file import S3DriverFile
 from filestore_fsspec.drivers.s3.writing import S3Writing
+from filestore_fsspec.drivers.shared.errors import Absent, absent_in_fsspec
 from filestore_fsspec.drivers.shared.pieces import PIECE_BYTES, save
 from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 from filestore_fsspec.keys import is_temporary
@@ -94,7 +95,7 @@ class S3Driver(S3Writing):
             return _folder(bucket)
         try:
             head = await self._call_s3("head_object", Bucket=bucket, Key=key)
-        except FileNotFoundError:
+        except Absent:
             if not await self._isdir(path):
                 raise
             return _folder(path)
@@ -103,13 +104,19 @@ class S3Driver(S3Writing):
         }
         return self._file(path, head["ContentLength"], info)
 
+    async def _ls(self, path: str, detail: bool = False, **kwargs: Any) -> list[Any]:
+        with absent_in_fsspec(path):
+            return await super()._ls(path, detail, **kwargs)  # type: ignore[no-any-return]  # s3fs's
+
+    ls = sync_wrapper(_ls)
+
     async def _isfile(self, path: str) -> bool:
         bucket, key, _ = self.split_path(path)
         if not key or key.endswith("/"):
             return False
         try:
             await self._call_s3("head_object", Bucket=bucket, Key=key)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -120,7 +127,7 @@ class S3Driver(S3Writing):
         prefix = f"{key}/" if key else ""
         try:
             page = await self._call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        except FileNotFoundError:
+        except Absent:
             return False
         except PermissionError as error:
             if self.missing_is_403 and code_of(error) in {"403", "AccessDenied"}:
@@ -134,7 +141,7 @@ class S3Driver(S3Writing):
         # s3fs says False for a bucket that it may not see or cannot reach.
         try:
             await self._info(path)
-        except FileNotFoundError:
+        except Absent:
             return False
         return True
 
@@ -160,7 +167,7 @@ class S3Driver(S3Writing):
         more = {"ContinuationToken": token} if token else {}
         try:
             page = await self._call_s3("list_objects_v2", Bucket=bucket, Prefix=key, **more)
-        except FileNotFoundError:
+        except Absent:
             return [], None
         files = [
             self._file(f"{bucket}/{entry['Key']}", entry["Size"], entry)

@@ -17,7 +17,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from filestore_fsspec.drivers.s3.connection import S3Connection
 from filestore_fsspec.drivers.s3.errors import code_of, errors_of, server_said
 from filestore_fsspec.drivers.s3.multipart import multipart
-from filestore_fsspec.drivers.shared.errors import absent, already_there
+from filestore_fsspec.drivers.shared.errors import Absent, absent, already_there
 from filestore_fsspec.drivers.shared.pieces import (
     MEMORY_BYTES,
     PieceWriter,
@@ -133,7 +133,7 @@ class S3Writing(PieceWriter, S3Connection):
         more = token or {}
         try:
             page = await self._call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key, **more)
-        except FileNotFoundError:
+        except Absent:
             return [], None
         infos = [
             {"name": f"{bucket}/{one['Key']}", "type": "file", "upload": one["UploadId"]}
@@ -212,7 +212,7 @@ class S3Writing(PieceWriter, S3Connection):
             answer = await self._call_s3(
                 "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
             )
-        except FileNotFoundError:
+        except Absent:
             return {}  # no bucket, no objects
         errors = {paths[entry["Key"]]: _error_of(entry) for entry in answer.get("Errors", ())}
         return {

@@ -3,12 +3,13 @@
 Every driver keeps these promises, in its sync methods and, where `async_impl` is true, in the
 coroutines named with a leading underscore:
 
-- Absent means absent: `FileNotFoundError` is raised, and `isfile` is False, only when the server
-  said that the object is not there (or is a folder). Whatever else went wrong is raised as the
-  builtin that fits, the driver's own exception as its `__cause__`: `PermissionError` for refused
-  credentials and rights, `ConnectionError` for what another attempt may mend
-  (`RetryAfter` after the pause that the server asks for), `CertificateError` for a certificate or
-  host key, `TimeoutError` for a server that was silent for too long, any other
+- Absent means absent: `errors.Absent` is raised, and `isfile` is False, only when the server said
+  that the object is not there (or is a folder). Any other `FileNotFoundError` is about a file of
+  this machine that the configuration names, and what the location has is unknown. Whatever else
+  went wrong is raised as the builtin that fits, the driver's own exception as its `__cause__`:
+  `PermissionError` for refused credentials and rights, `ConnectionError` for what another attempt
+  may mend (`RetryAfter` after the pause that the server asks for), `CertificateError` for a
+  certificate or host key, `TimeoutError` for a server that was silent for too long, any other
   `OSError` for the rest. No other exception type leaves a driver.
 - `cat_file(path, start, end)`, `get_file`, `isfile`, `pipe_file`, `put_file` and `rm_file` take
   one trip where the protocol allows it. `info` gives `name`, `size` (bytes, None if unknown),
@@ -34,12 +35,17 @@ from asyncio import get_running_loop
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from fsspec.asyn import sync
 
-from filestore_fsspec.drivers.shared.errors import checksum_mismatch
+from filestore_fsspec.drivers.shared.errors import (
+    Absent,
+    absent_in_fsspec,
+    checksum_mismatch,
+    local_failures,
+    temporary_folder,
+)
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
@@ -213,7 +219,7 @@ class DriverBase:
         for path in paths:
             try:
                 self.rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
-            except FileNotFoundError:
+            except Absent:
                 continue
             except OSError as error:
                 failed[path] = error
@@ -245,10 +251,13 @@ class DriverBase:
         Raises:
             ChecksumMismatch: it is not; it was never shown.
         """
+        with temporary_folder() as folder:
+            self._put_verified_by(f"{folder}/stored", lpath, path, mode)
+
+    def _put_verified_by(self, stored: str, lpath: str, path: str, mode: str) -> None:
         file = self.prepare(lpath, path, mode)
         try:
-            with TemporaryDirectory(prefix="filestore-") as folder:
-                stored = f"{folder}/stored"
+            with local_failures(stored):
                 self.get_file(file._temporary, stored)  # type: ignore[attr-defined]  # noqa: SLF001 - where `prepare` put it
                 if not filecmp.cmp(lpath, stored, shallow=False):
                     raise checksum_mismatch(path)  # noqa: TRY301 - what was stored is to be dropped
@@ -300,11 +309,15 @@ class AsyncDriver(DriverBase):
         for path in paths:
             try:
                 await self._rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
-            except FileNotFoundError:
+            except Absent:
                 continue
             except OSError as error:
                 failed[path] = error
         return failed
+
+    async def _expand_path(self, path: Any, *args: Any, **kwargs: Any) -> list[str]:
+        with absent_in_fsspec(path):
+            return await super()._expand_path(path, *args, **kwargs)  # type: ignore[misc, no-any-return]  # the filesystem's
 
     async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
         await get_running_loop().run_in_executor(

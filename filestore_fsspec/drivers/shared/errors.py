@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import errno
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class CertificateError(ConnectionError):
@@ -13,7 +18,7 @@ class CertificateError(ConnectionError):
 
 
 class RetryAfter(ConnectionError):
-    """The server asks to be left alone for a while (Retry-After, RFC 9110 section 10.2.3)."""
+    """The server asks for a pause (Retry-After, RFC 9110 section 10.2.3)."""
 
     retry_after_seconds = 0.0
 
@@ -58,9 +63,60 @@ class Absent(FileNotFoundError):
     """
 
 
+class LocalFailure(OSError):
+    """This machine failed, not the location: a full disk, no temporary folder. See its cause."""
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The numbers of errors that say so: while reading from a location, it is this machine's disk."""
+
+
+@contextmanager
+def local_failures(local_path: str) -> Iterator[None]:
+    """Raise `LocalFailure` where what is inside, which reads from a location, fails to write here.
+
+    `local_path` is the file that is written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename == local_path or error.errno in DISK_FULL:
+            raise LocalFailure(*error.args) from error
+        raise
+
+
+@contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Yield a folder of this machine that is removed at the end.
+
+    Raises:
+        LocalFailure: there is none to be had.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="filestore-")
+    except OSError as error:
+        raise LocalFailure(*error.args) from error
+    with folder as path:
+        yield path
+
+
 def absent(path: str) -> Absent:
     """Return the error for a path that the server said is not there."""
     return Absent(errno.ENOENT, "no such file", path)
+
+
+@contextmanager
+def absent_in_fsspec(path: object) -> Iterator[None]:
+    """Raise `Absent` where fsspec's own code says that what a listing did not show is not there.
+
+    Its FileNotFoundError names `path`, or has no number; one about a file of this machine has.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        if error.errno is None or error.filename in (path, [path]):
+            raise absent(str(path)) from error
+        raise
 
 
 def already_there(path: str) -> FileExistsError:

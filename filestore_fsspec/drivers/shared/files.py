@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractBufferedFile
@@ -12,12 +12,13 @@ from fsspec.spec import AbstractBufferedFile
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.drivers.shared.driver import Info
-    from filestore_fsspec.drivers.shared.folders import FolderDriver
+
+T = TypeVar("T")
 
 _SPOOL_BYTES = 8 * 2**20
 """Up to here what is written to an open file stays in memory until it is closed."""
@@ -77,12 +78,32 @@ class Handle(Protocol):
         ...
 
 
+class FileDriver(Protocol):
+    """What the file objects ask of their driver."""
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        ...
+
+    async def _write(self, path: str, content: Content, mode: str) -> None:
+        """Write a file."""
+        ...
+
+    async def _send(self, path: str, content: Content, mode: str) -> Any:
+        """Write to a temporary file for `path`."""
+        ...
+
+    async def _commit(self, file: Any) -> None:
+        """Rename what `_send` returned into place."""
+        ...
+
+
 class ReadFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
     """A file that is read at any place, by ranges of one version of it."""
 
     def __init__(
         self,
-        fs: FolderDriver,
+        fs: FileDriver,
         path: str,
         handle: Handle,
         block_size: int,
@@ -114,7 +135,7 @@ class ReadFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no typ
             self._handle.close()
 
 
-def _reopen(fs: FolderDriver, path: str, block_size: int, position: int) -> ReadFile:
+def _reopen(fs: FileDriver, path: str, block_size: int, position: int) -> ReadFile:
     file: ReadFile = fs.open(path, "rb", block_size=block_size)  # type: ignore[attr-defined]  # fsspec's
     file.seek(position)
     return file
@@ -123,7 +144,7 @@ def _reopen(fs: FolderDriver, path: str, block_size: int, position: int) -> Read
 class WrittenFile(DiscardOnError, SpooledTemporaryFile[bytes]):
     """A file that is kept on this machine until it is closed, and then written as a whole."""
 
-    def __init__(self, fs: FolderDriver, path: str, mode: str, *, autocommit: bool) -> None:
+    def __init__(self, fs: FileDriver, path: str, mode: str, *, autocommit: bool) -> None:
         """Start with nothing; `autocommit=False` leaves it to `commit` to make it visible."""
         super().__init__(_SPOOL_BYTES, "w+b", prefix="filestore-")
         self.fs, self.path, self.full_name = fs, path, path

@@ -19,7 +19,7 @@ import shutil
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from fsspec.asyn import sync
@@ -28,7 +28,14 @@ from fsspec.utils import isfilelike
 
 from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run
 from filestore_fsspec.drivers.shared.driver import AsyncDriver, DriverBase
-from filestore_fsspec.drivers.shared.errors import Absent, absent, already_there, checksum_mismatch
+from filestore_fsspec.drivers.shared.errors import (
+    Absent,
+    absent,
+    already_there,
+    checksum_mismatch,
+    local_failures,
+    temporary_folder,
+)
 from filestore_fsspec.drivers.shared.files import Content, ReadFile, WrittenFile
 from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
 from filestore_fsspec.keys import is_temporary, temporary_path
@@ -410,7 +417,7 @@ class FolderDriver(DriverBase):
         """Copy a file to a path of this machine or to a file object; of a folder, make one."""
         path, target = self._strip_protocol(rpath), lpath if outfile is None else outfile
         if isfilelike(target):
-            with TemporaryFile(buffering=0) as spool:
+            with TemporaryFile() as spool:
                 await self.requests.fetch(path, spool, callback)
                 spool.seek(0)
                 shutil.copyfileobj(spool, target, 2**20)
@@ -421,7 +428,7 @@ class FolderDriver(DriverBase):
             return  # fsspec's `get` made it for the folder
         partial = Path(temporary_path(str(local_path)))
         try:
-            with partial.open("xb", buffering=0) as file:
+            with partial.open("xb") as file:
                 await self.requests.fetch(path, file, callback)
             partial.replace(local_path)
         except Absent:
@@ -536,9 +543,9 @@ class FolderDriver(DriverBase):
     async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
         file = await self._prepare(lpath, path, mode)
         try:
-            with TemporaryDirectory(prefix="filestore-") as folder:
+            with temporary_folder() as folder:
                 stored = f"{folder}/stored"
-                with Path(stored).open("wb", buffering=0) as copy:
+                with local_failures(stored), Path(stored).open("wb") as copy:
                     await self.requests.fetch(file.temporary, copy, DEFAULT_CALLBACK)
                 same = await self.runner.work(filecmp.cmp, lpath, stored, False)  # noqa: FBT003 - filecmp's
             if not same:
@@ -551,7 +558,7 @@ class FolderDriver(DriverBase):
     async def _cp_file(self, path1: Any, path2: Any, **_kwargs: Any) -> None:
         """Copy a file by way of this machine; of a folder, make one."""
         source, path = self._strip_protocol(path1), self._strip_protocol(path2)
-        with TemporaryFile(buffering=0) as spool:
+        with TemporaryFile() as spool:
             try:
                 await self.requests.fetch(source, spool, DEFAULT_CALLBACK)
             except Absent:

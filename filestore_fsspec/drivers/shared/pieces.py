@@ -9,14 +9,18 @@ import filecmp
 import hashlib
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from filestore_fsspec.drivers.shared.driver import AsyncDriver
-from filestore_fsspec.drivers.shared.errors import ChecksumMismatch, checksum_mismatch
+from filestore_fsspec.drivers.shared.errors import (
+    ChecksumMismatch,
+    checksum_mismatch,
+    local_failures,
+    temporary_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -135,9 +139,10 @@ class PieceWriter(AsyncDriver):
         etag = await self._send_file(lpath, path, mode, DEFAULT_CALLBACK, verify=True)
         if etag is None:
             return
-        with TemporaryDirectory(prefix="filestore-") as folder:
+        with temporary_folder() as folder:
             stored = f"{folder}/stored"
-            await self.save_written(path, etag, stored)
+            with local_failures(stored):
+                await self.save_written(path, etag, stored)
             if await asyncio.to_thread(filecmp.cmp, lpath, stored, shallow=False):
                 return
         try:
