@@ -18,7 +18,7 @@ from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.cleanup import AGE_SECONDS, cleaner_of, remove_stale_files
 from filestore_fsspec.drivers import load_driver
 from filestore_fsspec.drivers.shared.driver import Driver
-from filestore_fsspec.drivers.shared.errors import DISK_FULL
+from filestore_fsspec.drivers.shared.errors import DISK_FULL, Absent
 from filestore_fsspec.error_mapping import exception_of, is_answer, local_errors
 from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.fork_safety import keep, watch_forks
@@ -39,6 +39,17 @@ P = ParamSpec("P")
 
 _COMPARE_BYTES = 8 * 2**20
 _OVERWRITE = {False: "create", True: "overwrite"}
+_WRITES = {
+    Driver.pipe_file,
+    Driver.put_file,
+    Driver.put_verified,
+    Driver.prepare,
+    Driver.commit,
+    Driver.makedirs,
+}
+"""What makes a root, bucket or container that is missing."""
+_NOTHING: tuple[object, ...] = ([], {}, ([], None))
+"""What a listing and a delete answer where nothing is, a missing root as well."""
 
 
 class Location:
@@ -177,6 +188,9 @@ class Location:
         """
         if self.is_circuit_open():
             raise self.skipped(f"{action} {key!r}")
+        required = self.target.required
+        if required is not None and method in _WRITES:
+            await self._require(required, runner, action, key)
         try:
             answer = await call_with_retry(runner, self.fs, self.attempts, method, *args, **kwargs)
         except FileExistsError:
@@ -184,9 +198,30 @@ class Location:
             raise
         except OSError as error:
             self._circuit.record(answered=is_answer(error))
+            if required is not None and isinstance(error, Absent):
+                await self._require(required, runner, action, key)
             raise self._exception(action, key, error) from error
         self._circuit.record(answered=True)
+        if required is not None and (answer is False or answer in _NOTHING):
+            await self._require(required, runner, action, key)
         return answer
+
+    async def _require(self, path: str, runner: Runner, action: str, key: str) -> None:
+        """Look whether the folder that the location stands on is there; nothing is remembered.
+
+        Raises:
+            TransportException: it is not, or that is unknown: "absent" says nothing of an object.
+        """
+        try:
+            info = await call_with_retry(runner, self.fs, self.attempts, Driver.info, path)
+        except Absent:
+            info = {"type": "absent"}
+        except OSError as error:
+            self._circuit.record(answered=is_answer(error))
+            raise self._exception(action, key, error) from error
+        if info["type"] != "directory":
+            missing = ConnectionError(f"{path} is not there, and must_exist=true")
+            raise self._exception(action, key, missing)
 
     def is_circuit_open(self) -> bool:
         """Tell whether its breaker says not to ask it; if it is time, have a thread probe it."""

@@ -68,6 +68,7 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "verbatim" if options.allow_directory_access else "flat"),
         label=str(url),
         name=options.name,
+        required=options.required(container),
         read_only=options.read_only,
     )
 

@@ -59,6 +59,12 @@ class Options(BaseModel):
     """Seconds to wait for a connection."""
     read_timeout: PositiveFloat = 60.0
     """Seconds to wait for the next bytes of an answer."""
+    must_exist: Flag = False
+    """Whether without its root, bucket or container a location is unknown, and is not written."""
+
+    def required(self, path: str) -> str | None:
+        """Return `path`, which the location stands on, if that has to be there."""
+        return path if self.must_exist else None
 
     @property
     def timeouts(self) -> dict[str, float]:
@@ -116,6 +122,8 @@ class Target:
     read_only: bool = False
     cleanup_after_seconds: float | None = None
     """How long after a write what killed writers left is looked for; None where it is not."""
+    required: str | None = None
+    """The folder, bucket or container without which what the location has is unknown."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "sharded"),
         label=f"file://{folder}",
         name=options.name,
+        required=options.required(folder),
         read_only=options.read_only,
         cleanup_after_seconds=options.cleanup_after(0),
     )

@@ -68,6 +68,7 @@ def _target(url: StorageUrl, options: _BothOptions, tls: str) -> Target:
         layout=layout_of(options, "sharded"),
         label=str(url),
         name=options.name,
+        required=options.required(f"/{url.root}"),
         read_only=options.read_only,
         cleanup_after_seconds=options.cleanup_after(REMOTE_CLEANUP_SECONDS),
     )

@@ -49,5 +49,6 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "sharded"),
         label=str(url),
         name=options.name,
+        required=options.required(f"{url.scheme}://{url.origin}/{as_folder(url.root)}"),
         read_only=True,
     )

@@ -34,5 +34,6 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "verbatim"),
         label=f"memory://{url.host}/{folder}",
         name=options.name,
+        required=options.required(f"/{url.host}/{folder}"),
         read_only=options.read_only,
     )

@@ -67,5 +67,6 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "verbatim"),
         label=f"{url}?s3_bucket={quote(options.s3_bucket)}",
         name=options.name,
+        required=options.required(options.s3_bucket),
         read_only=options.read_only,
     )

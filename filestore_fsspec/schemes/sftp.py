@@ -51,6 +51,7 @@ def translate(url: StorageUrl) -> Target:
         layout=layout_of(options, "sharded"),
         label=str(url),
         name=options.name,
+        required=options.required(f"/{url.root}" if url.root else ""),
         read_only=options.read_only,
         cleanup_after_seconds=options.cleanup_after(REMOTE_CLEANUP_SECONDS),
     )
