@@ -53,24 +53,8 @@ class AbstractSuite(
     """All suites of fsspec; its module `mv` tests local files alone and cannot be subclassed."""
 
 
-class TestOneFile(AbstractSuite):
-    services = ("file_service",)
-
-
-class TestTwoFiles(AbstractSuite):
-    services = ("file_service", "file_service")
-
-
-class TestMemoryAndFile(AbstractSuite):
-    services = ("memory_service", "file_service")
-
-
 class TestFileAndS3(AbstractSuite):
     services = ("file_service", "s3_moto")
-
-
-class TestFileAndAzure(AbstractSuite):
-    services = ("file_service", "azure_http")
 
 
 class TestFileAndSFTP(AbstractSuite):
