@@ -12,6 +12,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.filesystem.arguments import OneForEqualLocations, redacted
+from filestore_fsspec.filesystem.opening import Opener
 from filestore_fsspec.filesystem.tree import Tree
 from filestore_fsspec.settings import find_sources, find_store
 from filestore_fsspec.store import Store
@@ -73,7 +74,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             InvalidURL: the locations cannot be used; the message says what is allowed.
         """
         super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size, **kwargs)
-        self.store = Store(
+        store_of_these = Store(
             *_sources(locations, store, stores),
             connection_attempts=connection_attempts,
             strict=strict,
@@ -85,7 +86,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             journal=journal,
         )
         self.location = location
-        self._tree = Tree(self.store)
+        self._use(store_of_these)
 
     @classmethod
     def of(cls, store: Store) -> Self:
@@ -95,8 +96,13 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             **store.arguments,
             skip_instance_cache=True,
         )
-        fs.store, fs._tree = store, Tree(store)
+        fs._use(store)
         return fs
+
+    def _use(self, store: Store) -> None:
+        self.store = store
+        self._tree = Tree(store)
+        self._opener = Opener(self, store)
 
     # What fsspec keeps of the arguments, to travel with.
 

@@ -22,14 +22,13 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from filestore_fsspec.bridge import ASYNCIO, SYNC, on_io_loop, run
 from filestore_fsspec.bulk import NotDeleted
-from filestore_fsspec.checksum import sha256_named_by, verify_checksum
+from filestore_fsspec.checksum import sha256_named_by
 from filestore_fsspec.concurrency import for_each
-from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
+from filestore_fsspec.errors import FileStoreException, NotFound
 from filestore_fsspec.filesystem.awaited_file import AwaitedFile
 from filestore_fsspec.filesystem.base import Base
 from filestore_fsspec.filesystem.folders import above
-from filestore_fsspec.filesystem.publish import publish
-from filestore_fsspec.filesystem.read_file import ReadFile
+from filestore_fsspec.filesystem.opening import binary_mode
 from filestore_fsspec.filesystem.transfer import (
     Pairs,
     Paths,
@@ -42,31 +41,28 @@ from filestore_fsspec.filesystem.transfer import (
     paths_of,
     refuse_loss,
 )
-from filestore_fsspec.filesystem.verified_file import VerifiedFile
-from filestore_fsspec.filesystem.write_file import TextFile, WriteFile, compressed
-from filestore_fsspec.journal.recording import record_delete, record_put
+from filestore_fsspec.filesystem.write_file import TextFile
 from filestore_fsspec.operations import (
-    delete_each,
     find_each,
     raise_partial,
     run_on_targets,
     select,
     select_writable,
-    write_each,
 )
+from filestore_fsspec.store import delete, write
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from filestore_fsspec.bridge import Runner
     from filestore_fsspec.drivers.shared.driver import Info
-    from filestore_fsspec.location import Location
+    from filestore_fsspec.filesystem.read_file import ReadFile
+    from filestore_fsspec.filesystem.write_file import WriteFile
     from filestore_fsspec.operations import Locations
 
 T = TypeVar("T")
 
 _TEXT_OPTIONS = ("encoding", "errors", "newline")
-_WRITE_MODES = ("wb", "xb", "ab", "r+b")
 
 
 class FileStoreFileSystem(Base):
@@ -522,14 +518,7 @@ class FileStoreFileSystem(Base):
         location: str | None = None,
         **kwargs: Any,
     ) -> None:
-        key, content = self._strip_protocol(path), bytes(value)
-        await self._write(
-            key,
-            content,
-            mode,
-            location,
-            lambda each, force: each.write(ASYNCIO, key, content, overwrite=force),
-        )
+        await self._write(self._strip_protocol(path), bytes(value), mode, location)
 
     async def _put_file(
         self,
@@ -546,53 +535,24 @@ class FileStoreFileSystem(Base):
             return
         size = os.path.getsize(lpath)
         callback.set_size(size)
-        await self._write(
-            key,
-            lpath,
-            mode,
-            location,
-            lambda each, force: each.send(ASYNCIO, key, lpath, overwrite=force),
-        )
+        await self._write(key, os.fspath(lpath), mode, location)
         callback.absolute_update(size)
 
-    async def _write(
-        self, key: str, source: bytes | str, mode: str, location: str | None, write: Any
-    ) -> None:
-        what = f"write {key!r}"
-        if self.store.verify_content:
-            await self._on_loop(verify_checksum(ASYNCIO, key, source, "cannot write"))
-        targets, force = self._writable(location, what), mode != "create"
+    async def _write(self, key: str, source: bytes | str, mode: str, location: str | None) -> None:
+        targets, force = self._writable(location, f"write {key!r}"), mode != "create"
+        exists = FileExistsError(f"cannot write {key!r}: it is there already")
         if not force and len(targets) > 1 and await self._exists(key, location=location):
-            raise FileExistsError(f"cannot {what}: it is there already")
-
-        async def write_all() -> list[Location]:
-            async with record_put(
-                self.store.journal, ASYNCIO, targets, key, source, overwrite=force
-            ) as legs:
-                put = legs.track(lambda each: write(each, force))
-                return await write_each(targets, ASYNCIO, put, what, self.store.min_copies)
-
-        if not await self._on_loop(write_all()):
-            raise FileExistsError(f"cannot {what}: it is there already")
+            raise exists
+        put = write(self.store, ASYNCIO, targets, key, source, force=force, action="write")
+        if not await self._on_loop(put):
+            raise exists
 
     async def _rm_file(self, path: str, location: str | None = None, **kwargs: Any) -> None:
         key = self._strip_protocol(path)
         if not await self._isfile(key, location):
             raise NotFound(f"cannot delete {key!r}: there is no such file")
-        await self._delete(
-            location, f"delete {key!r}", lambda each: each.remove(ASYNCIO, key), [key]
-        )
-
-    async def _delete(
-        self, location: str | None, what: str, delete: Any, keys: Sequence[str]
-    ) -> None:
-        targets = self._writable(location, what)
-
-        async def delete_all() -> None:
-            async with record_delete(self.store.journal, ASYNCIO, targets, keys) as legs:
-                await delete_each(targets, ASYNCIO, legs.track(delete), what)
-
-        await self._on_loop(delete_all())
+        targets = self._writable(location, f"delete {key!r}")
+        await self._on_loop(delete(self.store, ASYNCIO, targets, key))
 
     async def _rm(
         self,
@@ -664,16 +624,16 @@ class FileStoreFileSystem(Base):
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        if "b" not in mode:
+        binary, is_text = binary_mode(mode)
+        if is_text:
             text = {name: kwargs.pop(name) for name in _TEXT_OPTIONS if name in kwargs}
-            binary = mode.replace("t", "") + "b"
             file = self.open(path, binary, block_size, cache_options, compression, **kwargs)
             return TextFile(file, **text)
-        if mode in _WRITE_MODES:
+        if binary != "rb":
             # Not fsspec's way: a gzip file, closed, leaves the file that it wraps open.
             kwargs["compress"] = get_compression(path, compression)
             compression = None
-        return super().open(path, mode, block_size, cache_options, compression, **kwargs)
+        return super().open(path, binary, block_size, cache_options, compression, **kwargs)
 
     def _open(
         self,
@@ -684,53 +644,26 @@ class FileStoreFileSystem(Base):
         cache_options: Mapping[str, Any] | None = None,
         location: str | None = None,
         compress: str | None = None,
+        blocksize: int | None = None,
+        cache_type: str | None = None,
         **kwargs: Any,
     ) -> ReadFile | WriteFile:
-        key = self._strip_protocol(path)
+        key, at = self._strip_protocol(path), self._at(location)
+        mode, _ = binary_mode(mode)
         if mode == "rb":
-            options = {"block_size": block_size, "cache_options": cache_options, **kwargs}
+            size = block_size or blocksize  # what fsspec calls it in a file
+            options = {
+                "block_size": size,
+                "cache_type": cache_type,
+                "cache_options": cache_options,
+            }
             given = {name: value for name, value in options.items() if value is not None}
-            return self._open_to_read(key, location, **given)
-        if mode not in _WRITE_MODES:
-            raise ValueError(f"mode {mode!r}: files open as rb, wb, xb, ab and r+b, and as text")
-        if compress and mode in ("ab", "r+b"):
+            return self._opener.to_read(key, at, given)
+        if compress and mode not in {"wb", "xb"}:
             raise ValueError(f"mode {mode!r}: compressed files open as rb, wb and xb")
-        return self._open_to_write(key, mode, location, compress, autocommit=autocommit)
-
-    def _open_to_read(self, key: str, location: str | None, **options: Any) -> ReadFile:
-        proves = self.store.verify_content and sha256_named_by(key) is not None
-        kind = VerifiedFile if proves else ReadFile
-        try:
-            return kind(*self.store.read_plan(self._at(location), key), key, **options)
-        except LocationUnavailable as error:
-            raise self._tree.unless_strict(error, key) from error
-
-    def _open_to_write(
-        self, key: str, mode: str, location: str | None, compress: str | None, *, autocommit: bool
-    ) -> WriteFile:
-        targets = self._writable(location, f"write {key!r}")
-        how = "create" if mode == "xb" else "overwrite"
-        if mode == "xb" and self.exists(key, location=location):
-            raise FileExistsError(f"cannot write {key!r}: it is there already")
-
-        def commit(local_path: str) -> None:
-            with compressed(local_path, compress) as content_path:
-                if self.store.verify_content:
-                    run(verify_checksum(SYNC, key, content_path, "cannot write"))
-                publish(self.store, targets, key, content_path, how)
-
-        content: ReadFile | None = None
-        if mode == "r+b" or (mode == "ab" and self.exists(key, location=location)):
-            content = self._open_to_read(key, location)
-        try:
-            file = WriteFile(key, commit, content, autocommit=autocommit)
-        finally:
-            if content is not None:
-                content.close()
-        if mode == "r+b":
-            file.seek(0)
-            if not autocommit:
-                self.transaction.files.append(file)  # fsspec takes the mode for one that reads
+        file = self._opener.to_write(key, mode, at, compress, autocommit=autocommit)
+        if mode == "r+b" and not autocommit:
+            self.transaction.files.append(file)  # fsspec takes the mode for one that reads
         return file
 
     async def open_async(self, path: str, mode: str = "rb", **kwargs: Any) -> AwaitedFile:
@@ -747,7 +680,7 @@ class FileStoreFileSystem(Base):
         return created
 
     def modified(self, path: str) -> datetime:
-        modified = self.info(path)["modified"]
+        modified = self.info(path).get("modified")
         if not isinstance(modified, datetime):
             raise NotImplementedError("the location that has it keeps no time of change")
         return modified

@@ -11,8 +11,6 @@ import os
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from fsspec import AbstractFileSystem
-
 from filestore_fsspec.bridge import THREADS, run
 from filestore_fsspec.drivers.shared.driver import Driver
 from filestore_fsspec.errors import (
@@ -21,10 +19,13 @@ from filestore_fsspec.errors import (
     NotFound,
     TransportException,
 )
+from filestore_fsspec.filesystem.attributes import FileAttributes
 from filestore_fsspec.operations import read_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from fsspec import AbstractFileSystem
 
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
@@ -35,29 +36,37 @@ _BUFFER_BYTES = 2**14  # the locations' own files read ahead
 _SEEN_BYTES = 2**16
 
 
-class ReadFile(io.BufferedReader):
+class ReadFile(FileAttributes, io.BufferedReader):
     """A file of the first location that has it."""
 
     def __init__(
         self,
+        fs: AbstractFileSystem,
         locations: Locations,
         fallback: Locations,
         path: str,
-        **options: Any,  # noqa: ANN401 - the locations' own files'
+        location: str,
+        options: dict[str, Any],
     ) -> None:
         """Open `path`; `options` go to the location's own file.
 
-        The locations in `fallback` are asked only if all others say absent.
+        The locations in `fallback` are asked only if all others say absent. `location` is the name
+        of all of them.
 
         Raises:
             NotFound: every location said absent.
-            LocationUnavailable: none has it, and not all could say.
+            LocationUnavailable: none has it, and at some it is unknown.
         """
         self._source = self._open(locations, fallback, path, options)
         super().__init__(self._source, _BUFFER_BYTES)
-        self.path = self.full_name = path
+        self.fs, self.path = fs, path
+        self._opened_with = {"location": location, **options}
         # The same whichever location answers: the block cache compares it with the last time's.
-        self.blocksize = options.get("block_size", AbstractFileSystem.blocksize)
+        self.blocksize = options.get("block_size", self.blocksize)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open it again in another process, at the same position."""
+        return _reopen, (self.fs, self.path, self._opened_with, self.tell())
 
     @staticmethod
     def _open(
@@ -123,6 +132,9 @@ class Source(io.RawIOBase):
                     # Another location may have a file of that name.
                     raise NotFound(str(error), error.cause) from error
                 raise
+            if (getattr(file, "details", None) or {}).get("type") == "directory":
+                file.close()
+                raise NotFound(f"{location}: {self._path!r} is a folder")
             return file
 
         return run(read_first(locations, open_at, f"open {self._path!r}", fallback))
@@ -227,6 +239,12 @@ class Source(io.RawIOBase):
         if not self.closed:
             super().close()
             self._file.close()
+
+
+def _reopen(fs: Any, path: str, options: dict[str, Any], position: int) -> ReadFile:  # noqa: ANN401 - fsspec has no types
+    file: ReadFile = fs.open(path, "rb", **options)
+    file.seek(position)
+    return file
 
 
 def size_of(file: IO[bytes]) -> int:

@@ -62,12 +62,8 @@ class Tree:
         try:
             return await read_first(primary, ask, f"read {key!r}", fallback)
         except LocationUnavailable as error:
-            raise self.unless_strict(error, key) from error
-
-    def unless_strict(self, error: LocationUnavailable, key: str) -> NotFound:
-        """Raise `error`, or log it and return what stands for it where unknown counts as absent."""
-        self._store.unless_strict(error)
-        return NotFound(f"no location that answered has {key!r}", error)
+            self._store.unless_strict(error)
+            raise NotFound(f"no location that answered has {key!r}", error) from error
 
     async def look(self, runner: Runner, key: str, location: str, *, certain: bool = False) -> Info:
         """Return the info of the file `key`, else of the folder of that name.

@@ -13,44 +13,64 @@ from typing import IO, TYPE_CHECKING
 from fsspec.compression import compr
 
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
+from filestore_fsspec.filesystem.attributes import FileAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from _typeshed import ReadableBuffer
+    from fsspec import AbstractFileSystem
 
 
 _BUFFER_BYTES = 2**16
 _FRAMES = 8
 
 
-class WriteFile(DiscardOnError, io.BufferedRandom):
+class WriteFile(FileAttributes, DiscardOnError, io.BufferedRandom):
     """A file that shows nowhere until it is closed, and never if its `with` body raised."""
 
     def __init__(
         self,
+        fs: AbstractFileSystem,
         path: str,
+        mode: str,
         publish: Callable[[str], object],
         content: IO[bytes] | None = None,
         *,
         autocommit: bool = True,
     ) -> None:
-        """Start with nothing, or with a copy of `content`, positioned at its end.
+        """Start with nothing, or with a copy of `content`.
 
         Args:
+            fs: the filesystem that it belongs to.
             path: the key.
+            mode: of opening; `ab` and `a+b` write at the end, `r+b` begins at the start.
             publish: called with the temporary file's path when the file is committed.
-            content: what is there already, for modes `ab` and `r+b`.
+            content: what is there already, and stays.
             autocommit: whether closing commits; else `commit` or `discard` is to be called.
         """
         handle, temporary = tempfile.mkstemp(prefix="filestore-")
         super().__init__(io.FileIO(handle, "r+"), _BUFFER_BYTES)
         self._temporary: str | None = temporary
-        self.path = self.full_name = path
+        self.fs, self.path, self.mode = fs, path, mode
         self._publish = publish
         self._autocommit = autocommit
         self._opened_during = sys.exc_info()[1]
         if content is not None:
             shutil.copyfileobj(content, self, 2**20)
+        if mode.startswith("r"):
+            self.seek(0)
+
+    def readable(self) -> bool:
+        """Tell whether the mode is one that reads as well."""
+        return "+" in self.mode
+
+    def write(self, content: ReadableBuffer) -> int:
+        """Write at the position, or at the end if the mode says so."""
+        if self.mode.startswith("a"):
+            self.seek(0, os.SEEK_END)
+        return super().write(content)
 
     def close(self) -> None:
         """Close, and publish unless the `with` body raised or `commit` is to do that."""

@@ -6,9 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from filestore_fsspec.bridge import ASYNCIO
-from filestore_fsspec.bulk import delete_many
-from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.errors import (
     FileStoreException,
     LocationUnavailable,
@@ -16,7 +13,6 @@ from filestore_fsspec.errors import (
     PartialWrite,
     TransportException,
 )
-from filestore_fsspec.journal.recording import record_delete, record_put
 from filestore_fsspec.operations import (
     Located,
     Locations,
@@ -27,9 +23,9 @@ from filestore_fsspec.operations import (
     log,
     read_first,
     select,
-    write_each,
 )
 from filestore_fsspec.store.setup import Setup
+from filestore_fsspec.store.writing import delete, delete_batch, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,17 +119,7 @@ class Store(Setup):
     async def _put(
         self, runner: Runner, targets: Locations, path: str, source: bytes | str, *, force: bool
     ) -> list[Location]:
-        async def write(location: Location) -> bool:
-            if isinstance(source, bytes):
-                return await location.write(runner, path, source, overwrite=force)
-            return await location.send(runner, path, source, overwrite=force)
-
-        if self.verify_content:
-            await verify_checksum(runner, path, source, "cannot put")
-        async with record_put(self.journal, runner, targets, path, source, overwrite=force) as legs:
-            return await write_each(
-                targets, runner, legs.track(write), f"put {path!r}", self.min_copies
-            )
+        return await write(self, runner, targets, path, source, force=force)
 
     async def _upload(
         self,
@@ -145,36 +131,22 @@ class Store(Setup):
         force: bool,
         verify: bool = False,
     ) -> list[Location]:
-        local_path = _readable(src)
-        if self.verify_content:
-            await verify_checksum(runner, dest, local_path, "cannot upload")
-
-        async def send(location: Location) -> bool:
-            return await location.send(runner, dest, local_path, overwrite=force, verify=verify)
-
-        async with record_put(
-            self.journal, runner, targets, dest, local_path, overwrite=force
-        ) as legs:
-            return await write_each(
-                targets, runner, legs.track(send), f"upload {dest!r}", self.min_copies
-            )
+        source = _readable(src)
+        return await write(
+            self, runner, targets, dest, source, force=force, verify=verify, action="upload"
+        )
 
     async def _delete(self, runner: Runner, targets: Locations, path: str) -> None:
         try:
-            async with record_delete(self.journal, runner, targets, [path]) as legs:
-                remove = legs.track(lambda each: each.remove(runner, path))
-                await delete_each(targets, runner, remove, f"delete {path!r}")
+            await delete(self, runner, targets, path)
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 
     async def _delete_batch(
         self, targets: Locations, paths: Sequence[str], max_concurrency: int
     ) -> None:
-        what = f"delete {len(paths)} keys"
         try:
-            async with record_delete(self.journal, ASYNCIO, targets, paths) as legs:
-                remove = legs.track(lambda each: delete_many(each, paths, max_concurrency))
-                await delete_each(targets, ASYNCIO, remove, what)
+            await delete_batch(self, targets, paths, max_concurrency)
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 

@@ -152,6 +152,8 @@ class Model:
         raise self._none()
 
     def kinds(self, key: str) -> set[Kind]:
+        if not key:
+            return {FOLDER}  # whoever is down
         return {kind for place in self.up for kind in place.kinds(key)}
 
     def kind(self, key: str) -> Kind:
@@ -164,7 +166,7 @@ class Model:
         kinds = self.kinds(key)
         if kind in kinds or (kind is None and kinds):
             return True
-        if kind == FILE or not kinds:
+        if key and (kind == FILE or not kinds):
             self._all_must_say()  # who cannot may have a file of that name
         return False
 
@@ -230,13 +232,23 @@ class Model:
             raise FileExistsError
         self.each(lambda place: place.takes(key), lambda place: place.write(key, content))
 
+    def open_to_read(self, key: str) -> bytes:
+        try:
+            return self.read(key)
+        except FileNotFoundError:
+            if self.is_kind(key, FOLDER):
+                raise IsADirectoryError from None
+            raise
+
     def write_file(self, key: str, content: bytes, mode: str) -> None:
-        if mode == "xb" and self.is_kind(key):
+        if mode[0] == "x" and self.is_kind(key):
             raise FileExistsError
-        if mode == "ab" and self.is_kind(key):
-            content = self.read(key) + content
+        if mode[0] == "w" and self.kinds(key) == {FOLDER} and self.up == self.places:
+            raise IsADirectoryError
+        if mode[0] == "a" and self.is_kind(key):
+            content = self.open_to_read(key) + content
         if mode == "r+b":
-            content += self.read(key)[len(content) :]
+            content += self.open_to_read(key)[len(content) :]
         if not all(place.takes(key) for place in self.places):
             for place in self.places:
                 if place.takes(key) and place.disk:

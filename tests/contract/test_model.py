@@ -38,6 +38,7 @@ SHA, OTHER_SHA = "abcd" + "0" * 60, "a" * 64
 KEYS = ["a", "ab", "a b", "b", "a/b", "a/bc", "a/b/c", "a/b/c/d/e", "ab/c", "f/g/h"]
 KEYS += [SHA, OTHER_SHA, f"f/{SHA}", f"{SHA}/x"]
 FOLDERS = ["a", "ab/x", "ee", "ee/g"]
+MODES = ["wb", "xb", "ab", "r+b", "w+b", "x+b", "a+b"]
 STEPS = 60
 EXAMPLES = 50
 
@@ -217,7 +218,7 @@ class Composite(RuleBasedStateMachine):
                 return head, file.read(size), file.read()
 
         def expected() -> tuple[bytes, bytes, bytes]:
-            content = self.model.read(key)
+            content = self.model.open_to_read(key)
             rest = content[seek:]
             cut = len(rest) if size < 0 else size
             return content[:3], rest[:cut], rest[cut:]
@@ -290,7 +291,7 @@ class Composite(RuleBasedStateMachine):
     def touch(self, key: str) -> None:
         self.same(lambda: self.fs.touch(key), lambda: self.model.put(key, b""))
 
-    @rule(key=keys, content=contents, mode=st.sampled_from(["wb", "xb", "ab", "r+b"]))
+    @rule(key=keys, content=contents, mode=st.sampled_from(MODES))
     def write_a_file_object(self, key: str, content: bytes, mode: str) -> None:
         def write() -> None:
             with self.fs.open(key, mode) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -422,6 +423,25 @@ def test_a_file_beside_a_folder(make: Callable[..., Composite], tmp_path: Path) 
             fs.rm("moved", recursive=True)
         fs.rm("dd", recursive=True)
         assert fs.find("") == []
+
+
+@pytest.mark.parametrize("name", ["s3+file", "azure+file", "sharded s3+file"])
+def test_a_file_is_opened_where_it_is_one(
+    make: Callable[..., Composite], name: str, tmp_path: Path
+) -> None:
+    """Near has a folder of that name."""
+    fs = make(SETS[name])
+    fs.pipe_file("dd/x", b"x", location="near")
+    fs.pipe_file("dd", b"file", location="far")
+    with fs.fs.open("dd", "rb") as file:
+        assert (file.size, file.read()) == (4, b"file")
+    assert fs.cat_file("dd") == b"file"
+    assert fs.fs.ukey("dd") == hashlib.sha256(b"file").hexdigest()
+    fs.get_file("dd", str(tmp_path / "dd"))
+    assert (tmp_path / "dd").read_bytes() == b"file"
+    with fs.fs.open("dd", "ab") as file:
+        file.write(b"+")
+    assert fs.contents() == [{"dd": b"file+", "dd/x": b"x"}, {"dd": b"file+"}]
 
 
 def test_the_root(fs: Composite, tmp_path: Path) -> None:
