@@ -9,6 +9,7 @@ from filestore_fsspec.bridge import ASYNCIO, THREADS
 from filestore_fsspec.bulk import delete_many
 from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.drivers.shared.driver import Driver
+from filestore_fsspec.error_mapping import local_errors
 from filestore_fsspec.errors import PartialWrite
 from filestore_fsspec.journal.recording import record_delete, record_put
 from filestore_fsspec.operations import delete_each, write_each
@@ -70,14 +71,16 @@ async def publish(
         TransportException: the only target failed.
         PartialWrite: one of several failed; `written` names those where it is visible all the same.
         CorruptedFileStoreException: as in `write`.
+        OSError: this machine failed, not a location.
     """
     prepared: dict[Location, Any] = {}
     what = f"write {key!r}"
 
     async def prepare(location: Location) -> bool:
-        prepared[location] = await location.attempt(
-            THREADS, "write", key, Driver.prepare, local_path, location.fs_path(key), mode
-        )
+        with local_errors(local_path):
+            prepared[location] = await location.attempt(
+                THREADS, "write", key, Driver.prepare, local_path, location.fs_path(key), mode
+            )
         return True
 
     async def commit(location: Location) -> bool:
