@@ -211,7 +211,7 @@ def test_every_data_connection_is_private(server: str, request: pytest.FixtureRe
     service: Service = request.getfixturevalue(server)
     with closing(Location(service.url("x"))) as location:
         location.put("x", b"x")
-        pool = location.fs._pool
+        pool = location.fs.requests.pool
         for _ in range(2):
             with pool.lease() as client, closing(client._data_connection("LIST /")) as data:
                 for sock in (client.sock, data):

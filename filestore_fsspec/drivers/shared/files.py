@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
@@ -50,13 +51,12 @@ class Content:
 
 
 def _bytes_left(file: IO[bytes]) -> int:
-    try:
-        return os.fstat(file.fileno()).st_size
-    except OSError:  # a file object that is no file of the disk
-        here = file.tell()
-        size = file.seek(0, os.SEEK_END) - here
-        file.seek(here)
-        return size
+    if isinstance(file, io.FileIO):
+        return os.fstat(file.fileno()).st_size  # of a pipe it is 0, and it has no positions
+    here = file.tell()
+    size = file.seek(0, os.SEEK_END) - here
+    file.seek(here)
+    return size
 
 
 class Handle(Protocol):
