@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "filestore_fsspec").rglob("*.py"))
 ROW = re.compile(r"^\| `([\w.:]+)` \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-INTERFACE = {*async_methods, "_replace"}
-"""fsspec says that a filesystem implements these; named tuples document theirs."""
+INTERFACE = {*async_methods, "_replace", "_typeshed"}
+"""What a filesystem implements, says fsspec; what named tuples document; types of no module."""
 
 
 def listed() -> set[tuple[str, str]]:
