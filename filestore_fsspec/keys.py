@@ -1,7 +1,9 @@
 """Keys and layouts: how a key becomes a path under a location's root, and back.
 
-A key is relative and `/`-separated. It is refused when it is empty, holds a NUL, holds a `.` or
-`..` segment, or is named like one of our temporary files, so that no key can leave the root.
+A key is relative and `/`-separated. It is refused when it is empty, holds a NUL, holds an empty,
+`.` or `..` segment, or is named like one of our temporary files, so that no key can leave the root
+and no two keys have the same path. In the layout `sharded` it is also refused when it is spelled
+like the path of another key.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ LayoutName = Literal["sharded", "verbatim", "flat"]
 
 _SHARDED_LENGTH = 64
 _SHARD_FOLDER = re.compile(r"(?:[^/](?:/[^/]){0,3})?")
-_SHARDED_PATH = re.compile(r"([^/])/([^/])/([^/])/([^/])/(\1\2\3\4[^/]{60})")
+_SHARD_DEPTH = 4
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 _TEMPORARY = re.compile(r"(?:^|/)\.filestore-[0-9a-f]{32}\.part$")
 
@@ -29,12 +31,14 @@ def parse_key(key: str) -> str:
     """Return `key` without its leading slashes.
 
     Raises:
-        InvalidKey: the key is empty, ends in `/`, holds a NUL, a `.` or `..` segment, or is named
-            like a temporary file of ours.
+        InvalidKey: the key is empty, ends in `/`, holds a NUL, an empty, `.` or `..` segment, or is
+            named like a temporary file of ours.
     """
     key = key.lstrip("/")
     if not key or "\0" in key or key[-1] == "/":
         raise InvalidKey(f"key {key!r}: a key is a non-empty name without NUL or a closing '/'")
+    if "//" in key:
+        raise InvalidKey(f"key {key!r}: no part of a key is empty ('a//b')")
     if "." in key:
         if _DOT_SEGMENT.search(key):
             raise InvalidKey(f"key {key!r}: '.' and '..' are not allowed as parts of a key")
@@ -81,6 +85,7 @@ class Layout:
 
     name: LayoutName
     path: Callable[[str], str]
+    """Raises InvalidKey for a key that is spelled like the path of another."""
     key: Callable[[str], str]
     prefixes: Callable[[str], tuple[str, ...]]
     """Path prefixes that together cover every key with a given prefix."""
@@ -89,21 +94,40 @@ class Layout:
 
 
 def _sharded_path(key: str) -> str:
+    name = key[-_SHARDED_LENGTH:]
     if len(key) == _SHARDED_LENGTH and "/" not in key:
-        return f"{key[0]}/{key[1]}/{key[2]}/{key[3]}/{key}"
+        return _shard(name)
+    if key[-_SHARDED_LENGTH - 1 : -_SHARDED_LENGTH] == "/" and _sharded_key(key) != key:
+        raise InvalidKey(f"key {key!r}: this is where the key {name!r} is stored")
     return key
 
 
 def _sharded_key(path: str) -> str:
-    match = _SHARDED_PATH.fullmatch(path)
-    return match[5] if match else path
+    name = path[-_SHARDED_LENGTH:]
+    is_sharded = len(name) == _SHARDED_LENGTH and "/" not in name and path == _shard(name)
+    return name if is_sharded else path
+
+
+def _shard(name: str) -> str:
+    """Return `name` below folders that have its first characters as names.
+
+    No folder is called `.`: what others, and disks, make of `./a/b/c/.abc` is `a/b/c/.abc`.
+    """
+    return "/".join((*_shard_folders(name), name))
+
+
+def _shard_folders(name: str) -> list[str]:
+    return [each for each in name[:_SHARD_DEPTH] if each != "."]
 
 
 def _sharded_prefixes(prefix: str) -> tuple[str, ...]:
-    if "/" in prefix or not prefix:
+    if "/" in prefix:
         return (prefix,)
-    shard = "/".join(prefix[:4]) + ("/" + prefix if len(prefix) > 4 else "")  # noqa: PLR2004
-    return (prefix,) if shard.startswith(prefix) else (prefix, shard)
+    known = len(prefix) >= _SHARD_DEPTH
+    shard = _shard(prefix) if known else "/".join(_shard_folders(prefix))
+    if shard.startswith(prefix):
+        return (prefix,)
+    return (shard,) if prefix.startswith(shard) else (prefix, shard)
 
 
 def _may_be_shard(folder: str) -> bool:

@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from tests.services.common import Service
 
 SHA = "0123456789abcdef" * 4
+HIDDEN = (".hidden", f".{SHA[1:]}")
+"""Keys whose files some servers leave out of their listings."""
 KEYS = [
     "plain",
     "in/a/folder",
     SHA,
     f"in/{SHA}",
-    ".hidden",
+    f"0.2.{SHA[4:]}",
+    *HIDDEN,
     "with space",
     "per%41cent",
     "ha#sh",
@@ -158,7 +161,7 @@ class ReadingContract:
         assert list(store.list()) == []
 
     def test_a_key_that_could_leave_the_root_is_refused(self, store: FileStore) -> None:
-        for key in ("../k", "a/../../k", "", "a\0"):
+        for key in ("../k", "a/../../k", "", "a\0", "a//b"):
             for function in (store.get, store.exists, store.locate):
                 with pytest.raises(InvalidKey):
                     function(key)

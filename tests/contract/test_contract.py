@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.suite import FileStoreContract, ReadOnlyContract
+from tests.contract.suite import HIDDEN, FileStoreContract, ReadOnlyContract
 
 if TYPE_CHECKING:
     from tests.services.common import Service
@@ -58,17 +58,17 @@ class TestSFTPAsyncSSH(FileStoreContract):
 
 class TestHTTP(ReadOnlyContract):
     services = ("http_plain",)
-    unlisted = frozenset({".hidden"})  # nginx lists no dot files
+    unlisted = frozenset(HIDDEN)  # nginx lists no dot files
 
 
 class TestHTTPSBasicAuth(ReadOnlyContract):
     services = ("https_basic",)
-    unlisted = frozenset({".hidden"})  # nginx lists no dot files
+    unlisted = frozenset(HIDDEN)  # nginx lists no dot files
 
 
 class TestHTTPSClientCertificate(ReadOnlyContract):
     services = ("https_pki",)
-    unlisted = frozenset({".hidden"})  # nginx lists no dot files
+    unlisted = frozenset(HIDDEN)  # nginx lists no dot files
 
 
 class TestS3Moto(FileStoreContract):

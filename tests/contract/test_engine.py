@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.contract.suite import FileStoreContract, ReadingContract, ReadOnlyContract
+from tests.contract.suite import HIDDEN, FileStoreContract, ReadingContract, ReadOnlyContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +56,9 @@ class TestAzureKeyOverHTTPS(Engine, FileStoreContract):
 
 class TestHTTP(Engine, ReadOnlyContract):
     services = ("http_plain",)
-    unlisted = frozenset({".hidden"})  # nginx lists no dot files
+    unlisted = frozenset(HIDDEN)  # nginx lists no dot files
 
 
 class TestHTTPSBasicAuth(Engine, ReadOnlyContract):
     services = ("https_basic",)
-    unlisted = frozenset({".hidden"})  # nginx lists no dot files
+    unlisted = frozenset(HIDDEN)  # nginx lists no dot files

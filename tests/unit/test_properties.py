@@ -105,7 +105,7 @@ SEGMENT = st.text(st.sampled_from("ab.\\%2e\r\n\t \u2024\u2025\uff0fé\x7f"), mi
 KEY = (
     st.lists(SEGMENT, min_size=1, max_size=4).map("/".join)
     | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-    | st.text(st.sampled_from("abcdef0123456789"), min_size=64, max_size=64)
+    | st.text(st.sampled_from("abcdef0123456789."), min_size=64, max_size=64)
 )
 
 
