@@ -123,12 +123,19 @@ class MemoryRequests:
             raise absent(path)
 
     def make_folders(self, path: str) -> None:
-        """Make a folder and those above it; not below a file."""
+        """Make a folder and those above it, unless one of them is a file."""
+        if path in self._folders:
+            return
         missing: list[str] = []
-        while path and path not in self._folders:
+        while path:
             if path in self.files:
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", path)
-            missing.append(path)
+                raise (
+                    NotADirectoryError(errno.ENOTDIR, "not a directory", path)
+                    if missing
+                    else already_there(path)
+                )
+            if path not in self._folders:
+                missing.append(path)
             path = parent_of(path).rstrip("/")
         self._folders.extend(missing)
 
@@ -195,7 +202,7 @@ class MemoryDriver(BlockingFolderDriver, MemoryFileSystem):  # type: ignore[misc
 
     async def _makedirs(self, path: Any, exist_ok: bool = False) -> None:
         path = self._strip_protocol(path)
-        if path in self.requests.files or (not exist_ok and self.requests.is_folder(path)):
+        if not exist_ok and self.requests.is_folder(path):
             raise already_there(path)
         self.requests.make_folders(path)
 
