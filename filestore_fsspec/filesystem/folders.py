@@ -327,25 +327,10 @@ async def _remove_emptied(location: Location, folder: str) -> None:
     except TransportException:
         if not await is_folder(location, ASYNCIO, folder):
             return  # it is still a place for keys of the root
-        if not await _remove_temporary(location, folder):
+        path = _folder_path(location, folder)
+        if not await location.attempt(ASYNCIO, "clean up", folder, Driver.remove_hidden, path):
             raise
         await remove_folder(location, ASYNCIO, folder)
-
-
-async def _remove_temporary(location: Location, folder: str) -> bool:
-    """Remove what killed writers left in a folder that is to go; tell whether there was any."""
-    prefix, token, found = f"{_folder_path(location, folder)}/", None, False
-    more = True
-    while more:
-        infos, token = await location.attempt(
-            ASYNCIO, "clean up", folder, Driver.stale_files, prefix, token
-        )
-        for info in infos:
-            if is_temporary(info["name"]):
-                await location.attempt(ASYNCIO, "clean up", folder, Driver.remove_stale, info)
-                found = True
-        more = token is not None
-    return found
 
 
 def _folder_path(location: Location, folder: str) -> str:

@@ -336,6 +336,25 @@ def test_a_link_to_a_folder_is_removed_by_its_name(
     assert (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("act", ["mv", "rm"])
+@pytest.mark.parametrize("name", ["file", "file+sftp"])
+def test_links_that_no_listing_shows_do_not_keep_a_folder(
+    make: Callable[..., Composite], act: str, name: str
+) -> None:
+    fs = make(SETS[name])
+    fs.pipe({"t/a": b"a", "t/d/b": b"b"})
+    for place in fs.places:
+        assert isinstance(place.raw, FolderRaw)
+        folder = place.raw.folder / place.root / "t" / "d"
+        (folder / "dangling").symlink_to("nowhere")
+        (folder / "upward").symlink_to("..")
+        (folder / "itself").symlink_to("itself")
+    assert fs.find("") == ["t/a", "t/d/b"]
+    fs.mv("t", "u", recursive=True) if act == "mv" else fs.rm("t", recursive=True)
+    everywhere(fs, {"u/a": b"a", "u/d/b": b"b"} if act == "mv" else {})
+    assert not fs.exists("t")
+
+
 def test_what_killed_writers_left_does_not_keep_a_folder(fs: Composite) -> None:
     fs.pipe({"t/a": b"a"})
     for place in fs.places:

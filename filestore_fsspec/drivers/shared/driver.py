@@ -123,6 +123,10 @@ class Driver(Protocol):
         """Remove what `stale_files` returned."""
         ...
 
+    def remove_hidden(self, folder: str, /) -> bool:
+        """Remove links and temporary files of ours that no listing of a folder shows."""
+        ...
+
     def rm_file(self, path: str, /) -> None:
         """Delete a file."""
         ...
@@ -209,6 +213,14 @@ class DriverBase:
     def remove_stale(self, info: Info) -> None:
         """Remove what `stale_files` returned."""
         self.rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
+
+    def remove_hidden(self, folder: str) -> bool:
+        """Remove links and temporary files of ours that no listing of a folder shows.
+
+        Returns whether there was any: the folder, which seemed empty, may be so now. Here: the
+        backend has neither.
+        """
+        return False
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         """Delete up to `delete_batch_chunk_size` paths in one request; return what failed.
@@ -304,6 +316,9 @@ class AsyncDriver(DriverBase):
     async def _remove_stale(self, info: Info) -> None:
         await self._rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
 
+    async def _remove_hidden(self, folder: str) -> bool:
+        return False
+
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
         failed: dict[str, OSError] = {}
         for path in paths:
@@ -336,6 +351,9 @@ class AsyncDriver(DriverBase):
 
     def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above
         sync(self.loop, self._remove_stale, info)  # type: ignore[attr-defined]
+
+    def remove_hidden(self, folder: str) -> bool:  # noqa: D102 - see above
+        return sync(self.loop, self._remove_hidden, folder)  # type: ignore[attr-defined, no-any-return]
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
         return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]

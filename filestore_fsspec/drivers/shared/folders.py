@@ -631,6 +631,16 @@ class FolderDriver(DriverBase):
             with suppress(Absent):  # removed by somebody else, or gone with its files
                 await self.requests.remove_folder(folder)
 
+    async def _remove_hidden(self, folder: str) -> bool:
+        folder = self._strip_protocol(folder)
+        shown = {info["name"] for info in await self._shown(folder, _Ancestors(self.requests))}
+        hidden = [
+            info["name"]
+            for info in await self.requests.entries(folder)
+            if _is_shown(info) and (info["type"] == "link" or is_temporary(info["name"]))
+        ]
+        return any(await self._all(self._remove(path) for path in hidden if path not in shown))
+
     async def _remove(self, path: str) -> bool:
         """Remove a file or a link; return False if neither is there."""
         try:
@@ -772,6 +782,7 @@ async def _next(steps: AsyncIterator[T]) -> T | None:
 
 _BOTH = (
     *("info", "exists", "isfile", "isdir", "modified", "ls", "du", "list_page", "stale_files"),
+    "remove_hidden",
     *("cat_file", "get_file", "pipe_file", "put_file", "prepare", "commit", "put_verified"),
     *("cp_file", "mv", "rm_file", "rm_files", "rm", "mkdir", "makedirs", "rmdir", "touch", "close"),
 )
