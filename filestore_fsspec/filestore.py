@@ -75,7 +75,7 @@ class FileStore(Store):
         """Return the content of `path`, or None if every selected location says it is absent.
 
         Raises:
-            LocationUnavailable: none has it, and not all could say.
+            LocationUnavailable: none has it, and at some it is unknown.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
@@ -87,7 +87,7 @@ class FileStore(Store):
         """Return the locations that have `path`; with `any`, the first alone.
 
         Raises:
-            LocationUnavailable: none has it, and not all could say.
+            LocationUnavailable: none has it, and at some it is unknown.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
@@ -107,7 +107,7 @@ class FileStore(Store):
 
         Raises:
             NotFound: every selected location says it is absent.
-            LocationUnavailable: none has it, and not all could say.
+            LocationUnavailable: none has it, and at some it is unknown.
             InvalidKey, ValueError: `path` or `location` cannot be used.
         """
         with self.ending(deadline_seconds):
@@ -125,7 +125,7 @@ class FileStore(Store):
         """Store `content` under `path`; return the locations written.
 
         Text is stored as UTF-8; a binary file object is read to its end. A location that has
-        `path` already is left alone and not in the list, unless `force` is true.
+        `path` already keeps what it has, and is not in the list, unless `force` is true.
 
         Raises:
             ReadOnly: no selected location may be written.
@@ -295,7 +295,7 @@ class FileStore(Store):
         """Remove what killed writers left: temporary files, on S3 unfinished uploads.
 
         Returns the paths removed, as the locations' filesystems name them. What was written to
-        within `older_than_seconds`, by the location's own clock, is left alone; with 0, whoever
+        within `older_than_seconds`, by the location's own clock, is kept; with 0, whoever
         is writing loses what is unfinished.
 
         Raises:

@@ -25,7 +25,7 @@ class _RedactedUrl(str):
 
 
 class _RedactedHost(dict[str, Any]):
-    """The predecessor's host mapping, whose `repr` shows no secret."""
+    """A mapping like Assemblyline's hosts, whose `repr` shows no secret."""
 
     def __repr__(self) -> str:
         return repr(parse(dict(self)).reveal(secrets=False))
@@ -57,7 +57,7 @@ class OneForEqualLocations(type(AsyncFileSystem)):  # type: ignore[misc]  # fssp
         found = apply_config(cls, given)
         for one, other in (("locations", "store"), ("store", "locations")):
             if one in given and other not in given and other in found:
-                found[other] = None  # what is given goes before what is configured
+                found[other] = None  # what is given takes precedence over what is configured
         locations = found.get("locations")
         if isinstance(locations, str):
             locations = [locations]

@@ -52,7 +52,7 @@ from filestore_fsspec.operations import (
 from filestore_fsspec.store import delete, write
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from filestore_fsspec.bridge import Runner
     from filestore_fsspec.drivers.shared.driver import Info
@@ -78,6 +78,10 @@ class FileStoreFileSystem(Base):
     def _step(self, coroutine: Coroutine[Any, Any, T]) -> T:
         with self.store.ending():
             return run(coroutine)
+
+    def _run(self, location: str, operation: Callable[[Runner], Coroutine[Any, Any, T]]) -> T:
+        with self.store.ending():
+            return run_on_targets(select(self.store.locations, location), operation)
 
     async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         with self.store.ending():
@@ -122,12 +126,8 @@ class FileStoreFileSystem(Base):
         return await self._on_loop(self._tree.is_file(ASYNCIO, key, self._at(location)))
 
     def isdir(self, path: str, location: str | None = None) -> bool:
-        key, location = self._strip_protocol(path), self._at(location)
-        selected = select(self.store.locations, location)
-        with self.store.ending():
-            return run_on_targets(
-                selected, lambda runner: self._tree.is_folder(runner, key, location)
-            )
+        key, at = self._strip_protocol(path), self._at(location)
+        return self._run(at, lambda runner: self._tree.is_folder(runner, key, at))
 
     async def _isdir(self, path: str, location: str | None = None) -> bool:
         key = self._strip_protocol(path)
@@ -136,13 +136,8 @@ class FileStoreFileSystem(Base):
     def ls(
         self, path: str, detail: bool = True, location: str | None = None, **kwargs: Any
     ) -> list[Any]:
-        key, location = self._strip_protocol(path), self._at(location)
-        selected = select(self.store.locations, location)
-        with self.store.ending():
-            infos = run_on_targets(
-                selected, lambda runner: self._tree.children(runner, key, location)
-            )
-        return _named(infos, detail)
+        key, at = self._strip_protocol(path), self._at(location)
+        return _named(self._run(at, lambda runner: self._tree.children(runner, key, at)), detail)
 
     async def _ls(
         self, path: str, detail: bool = True, location: str | None = None, **kwargs: Any
@@ -174,9 +169,9 @@ class FileStoreFileSystem(Base):
         files: dict[str, Info] = {}
         if withdirs and key and await self._isdir(key, location):
             folders[key] = {**await self._info("", location), "name": key}
-        async for _, inside, beside in self._walk(key, maxdepth, detail=True, location=location):
-            folders |= {info["name"]: info for info in inside.values() if withdirs}
-            files |= {info["name"]: info for info in beside.values()}
+        async for _, below, inside in self._walk(key, maxdepth, detail=True, location=location):
+            folders |= {info["name"]: info for info in below.values() if withdirs}
+            files |= {info["name"]: info for info in inside.values()}
         return dict(sorted((folders | files).items()))
 
     async def _du(
@@ -184,7 +179,7 @@ class FileStoreFileSystem(Base):
     ) -> Any:
         # fsspec asks for each file again.
         found = await self._find(path, maxdepth, detail=True, **kwargs)
-        sizes = {name: info["size"] for name, info in found.items()}
+        sizes = {name: info["size"] or 0 for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
 
     async def _walk(

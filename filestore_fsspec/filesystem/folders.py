@@ -61,7 +61,7 @@ async def look(location: Location, runner: Runner, key: str) -> Info:
 
 
 async def is_folder(location: Location, runner: Runner, key: str) -> bool:
-    """Tell whether there is a folder `key`, beside a file of that name or not.
+    """Tell whether there is a folder `key`, whether there is a file of that name or not.
 
     Raises:
         TransportException: the location is unknown.

@@ -1,4 +1,4 @@
-"""What a store does with its locations: who is asked, in what order, when to stop.
+"""What a store does with its locations: which are asked, in what order, when to stop.
 
 One coroutine each, over `Location`; no I/O of its own. A location says present, absent
 (`NotFound`) or unknown (any other `TransportException`), and unknown is never taken for absent.
@@ -13,13 +13,8 @@ from filestore_fsspec.operations.reading import (
     locate_each,
     read_first,
 )
-from filestore_fsspec.operations.select import (
-    Locations,
-    Page,
-    run_on_targets,
-    select,
-    select_writable,
-)
+from filestore_fsspec.operations.running import need_no_loop, run_on_targets
+from filestore_fsspec.operations.select import Locations, Page, select, select_writable
 from filestore_fsspec.operations.writing import delete_each, raise_partial, write_each
 
 __all__ = [
@@ -33,6 +28,7 @@ __all__ = [
     "locate_each",
     "log",
     "merge_children",
+    "need_no_loop",
     "no_right_content",
     "raise_partial",
     "read_first",

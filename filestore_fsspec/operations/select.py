@@ -1,20 +1,14 @@
-"""Who is asked."""
+"""Which locations."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, run, wait
-from filestore_fsspec.deadline import is_limited
 from filestore_fsspec.errors import ReadOnly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.location import Location
 
-T = TypeVar("T")
 Locations = tuple["Location", ...]
 Page = list[dict[str, Any]]
 """Some of the infos of a listing, each under its key as `name`."""
@@ -51,20 +45,3 @@ def select_writable(locations: Locations, name: str, action: str) -> Locations:
     if not writable:
         raise ReadOnly(f"cannot {action}: read-only: {', '.join(map(str, selected))}")
     return writable
-
-
-def run_on_targets(
-    locations: Locations,
-    operation: Callable[[Runner], Coroutine[Any, Any, T]],
-    *,
-    small: bool = True,
-) -> T:
-    """Step an operation on one location in this thread; run one on several side by side.
-
-    A `small` one is stepped too where all but the last are on this machine: to hand their part to a
-    thread would take longer than to do it. With a deadline, each has all of the time.
-    """
-    here = not any(location.driver.may_wait for location in locations[:-1])
-    if len(locations) == 1 or (small and here and not is_limited()):
-        return run(operation(SYNC))
-    return wait(operation(ASYNCIO))

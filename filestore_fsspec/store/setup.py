@@ -1,4 +1,4 @@
-"""`Setup`: what a store is made of, and who is asked."""
+"""`Setup`: what a store is made of, and which locations a call is about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from filestore_fsspec.bulk import Bulk
 from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.location import Location
-from filestore_fsspec.operations import Locations, select_writable
+from filestore_fsspec.operations import Locations, need_no_loop, select_writable
 
 if TYPE_CHECKING:
     import os
@@ -38,11 +38,11 @@ class Setup:
         """Parse the locations, near first and far last. Touches no network.
 
         Args:
-            urls: URLs, or the predecessor's host mappings.
+            urls: URLs, or mappings like Assemblyline's hosts.
             connection_attempts: how often a call that a dropped connection ended is tried, 3 by
                 default.
-            strict: False gives the predecessor's answers: what is unknown is logged and taken for
-                absent, and a failed delete is logged.
+            strict: False gives the answers of Assemblyline's filestore: what is unknown is logged,
+                and taken for absent; a failed delete is logged.
             min_copies: how many written copies make a write a success, all by default.
             deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
                 it is given its own; None is as long as its attempts and time-outs allow.
@@ -100,7 +100,7 @@ class Setup:
 
     @property
     def transports(self) -> Locations:
-        """The locations, under the predecessor's name for them."""
+        """The locations, under the name that Assemblyline's filestore has for them."""
         return self.locations
 
     def __eq__(self, other: object) -> bool:
@@ -132,11 +132,10 @@ class Setup:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError("max_concurrency is a whole number from 1, or None for the default")
         drivers = [each.driver for each in locations]
-        in_threads = all(not driver.async_impl or driver.direct for driver in drivers)
         return Bulk(
             max_concurrency or max(driver.max_concurrency for driver in drivers),
             callback,
-            in_threads,
+            need_no_loop(locations),
         )
 
     def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:

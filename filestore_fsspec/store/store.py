@@ -44,7 +44,7 @@ class Store(Setup):
     """The functions of a store."""
 
     def read_plan(self, location: str, path: str) -> tuple[Locations, Locations]:
-        """Return who is asked for `path`, and who only if all of these say absent.
+        """Return which locations are asked for `path`, and which only if all of these say absent.
 
         Raises:
             InvalidKey, ValueError: `path` or `location` cannot be used.
@@ -162,7 +162,7 @@ class Store(Setup):
         return removed
 
     def unless_strict(self, error: FileStoreException) -> None:
-        """Raise `error`, or log it where the predecessor's answers are wanted."""
+        """Raise `error`, or log it where `strict` is false."""
         if self.strict:
             raise error
         log.warning("%s", error)
