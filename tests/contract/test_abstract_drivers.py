@@ -1,48 +1,86 @@
-"""fsspec's own abstract suites over the drivers."""
+"""fsspec's own abstract suites over the bare drivers."""
 
 from __future__ import annotations
 
 import posixpath
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from fsspec.tests import abstract
 
-from filestore_fsspec.drivers.sftp.driver import SFTPDriver
+from filestore_fsspec import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.services.common import Service
 
 
-class TestSFTP(
-    abstract.AbstractFixtures,  # type: ignore[misc]  # fsspec has no types
+class DriverFixtures(abstract.AbstractFixtures):  # type: ignore[misc]  # fsspec has no types
+    service: ClassVar[str]
+    options: ClassVar[Mapping[str, str]] = {}
+    has_empty_folders: ClassVar[bool] = True
+
+    @pytest.fixture
+    def location(self, request: pytest.FixtureRequest) -> Iterator[Location]:
+        service: Service = request.getfixturevalue(self.service)
+        location = Location(service.url(f"abstract-{secrets.token_hex(6)}", **self.options))
+        yield location
+        location.close()
+
+    @pytest.fixture
+    def fs(self, location: Location) -> Any:
+        fs = location.fs
+        fs.pipe_file(f"{location.target.root}made", b"")  # the bucket, too
+        fs.rm_file(f"{location.target.root}made")
+        return fs
+
+    @pytest.fixture
+    def fs_path(self, location: Location) -> str:
+        return location.target.root.rstrip("/")
+
+    @pytest.fixture
+    def fs_join(self) -> Any:
+        return posixpath.join
+
+    @pytest.fixture
+    def supports_empty_directories(self) -> bool:
+        return self.has_empty_folders
+
+
+class DriverSuite(
+    DriverFixtures,
     abstract.AbstractCopyTests,  # type: ignore[misc]
     abstract.AbstractGetTests,  # type: ignore[misc]
     abstract.AbstractPutTests,  # type: ignore[misc]
     abstract.AbstractOpenTests,  # type: ignore[misc]
     abstract.AbstractPipeTests,  # type: ignore[misc]
 ):
-    """SFTP."""
+    """All suites of fsspec; its module `mv` tests local files alone and cannot be subclassed."""
 
-    @pytest.fixture
-    def fs(self, sftp_asyncssh: Service) -> Iterator[Any]:
-        fs = SFTPDriver(
-            sftp_asyncssh.host,
-            sftp_asyncssh.port,
-            sftp_asyncssh.username,
-            sftp_asyncssh.password,
-            known_hosts=sftp_asyncssh.options["known_hosts"],
-        )
-        yield fs
-        fs.close()
 
-    @pytest.fixture
-    def fs_path(self) -> str:
-        return f"/abstract-{secrets.token_hex(6)}"
+class TestS3(DriverSuite):
+    service = "s3_moto"
+    has_empty_folders = False
 
-    @pytest.fixture
-    def fs_join(self) -> Any:
-        return posixpath.join
+
+class TestS3Obstore(DriverSuite):
+    service = "s3_moto"
+    options: ClassVar[Mapping[str, str]] = {"engine": "obstore"}
+    has_empty_folders = False
+
+
+class TestAzure(DriverSuite):
+    service = "azure_http"
+    has_empty_folders = False
+
+
+class TestAzureObstore(DriverSuite):
+    service = "azure_http"
+    options: ClassVar[Mapping[str, str]] = {"engine": "obstore"}
+    has_empty_folders = False
+
+
+class TestSFTP(DriverSuite):
+    service = "sftp_asyncssh"

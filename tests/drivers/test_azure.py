@@ -204,7 +204,7 @@ def test_ranges(
 
 
 @pytest.mark.parametrize(
-    "name", ["v?versionid=1", "ü b+c%41 .txt", "h#x", "a//b", "-\u20ac", "~'()*!;:@&=$,[]"]
+    "name", ["v?versionid=1", "ü b+c%41 .txt", "h#x", "-\u20ac", "~'()*!;:@&=$,[]"]
 )
 def test_names(driver: AzureDriver, azure_http: Service, root: str, folder: str, name: str) -> None:
     path = f"{root}/{name}"
@@ -234,7 +234,7 @@ def test_list_page(
     folder: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("filestore_fsspec.drivers.azure.listing._PAGE", 20)
+    monkeypatch.setattr("filestore_fsspec.drivers.azure.requests._PAGE", 20)
     azure_http.raw.write(temporary_path(f"{folder}/a"), b"")
     azure_http.raw.write(f"{folder}/marker/", b"")
     driver.pipe({f"{root}/{number:04}": b"x" for number in range(20)})
@@ -339,8 +339,6 @@ def test_open_shows_nothing_until_closed(driver: AzureDriver, root: str) -> None
         del file
         gc.collect()
         assert not driver.isfile(f"{root}/gone")
-    with pytest.raises(OSError, match="appended"):
-        driver.open(f"{root}/10", "ab")
 
 
 def test_open_reads_the_blob_that_was_opened(driver: AzureDriver, root: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from filestore_fsspec.drivers.s3.driver import S3Driver
+from filestore_fsspec.drivers.s3.requests import S3Requests
 from filestore_fsspec.keys import temporary_path
 from tests.services.common import HOST, free_port, wait_until
 from tests.services.s3 import client
@@ -139,13 +140,13 @@ def test_create_is_one_request_once_the_server_is_known(
 def test_a_probe_that_was_repeated_on_the_way_is_nobody_elses(
     s3_moto: Service, moto_root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send_once = S3Driver._create_probe
+    send_once = S3Requests._create_probe
 
-    async def send_twice(driver: S3Driver, probe: dict[str, str]) -> None:
-        await send_once(driver, probe)
-        await send_once(driver, probe)
+    async def send_twice(requests: S3Requests, bucket: str, key: str) -> None:
+        await send_once(requests, bucket, key)
+        await send_once(requests, bucket, key)
 
-    monkeypatch.setattr(S3Driver, "_create_probe", send_twice)
+    monkeypatch.setattr(S3Requests, "_create_probe", send_twice)
     driver = driver_of(s3_moto)
     driver.pipe_file(f"{moto_root}/k", b"1", mode="create")
     assert driver.cat_file(f"{moto_root}/k") == b"1"
@@ -499,7 +500,7 @@ def test_a_slow_reader_is_waited_for(s3_moto: Service) -> None:
             while left > 0 and (taken := connection.recv(2**16)):
                 left -= len(taken)
                 time.sleep(0.005)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 0\r\n\r\n')
 
     with socket.create_server((HOST, 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import errno
-import os
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from fsspec.asyn import AsyncFileSystem, sync_wrapper
-from fsspec.callbacks import DEFAULT_CALLBACK
+from adlfs import AzureBlobFileSystem
+from fsspec.asyn import AsyncFileSystem, sync
 
-from filestore_fsspec.drivers.azure.file import AzureDriverFile
-from filestore_fsspec.drivers.azure.listing import is_folder
-from filestore_fsspec.drivers.azure.writing import AzureWriting
-from filestore_fsspec.drivers.shared.errors import absent
-from filestore_fsspec.drivers.shared.pieces import PIECE_BYTES, save
-from filestore_fsspec.drivers.shared.readahead import READ_BYTES, cache_type
+from filestore_fsspec.drivers.azure.requests import AzureRequests, AzureSettings
+from filestore_fsspec.drivers.shared.buckets import BucketDriver
 
 if TYPE_CHECKING:
-    from fsspec.callbacks import Callback
+    import asyncio
 
-_RANGE_NOT_SATISFIABLE = 416
+    from azure.core.credentials_async import AsyncTokenCredential
+
+_UNKEEPABLE = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
-class AzureDriver(AzureWriting):
+class AzureDriver(BucketDriver, AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has no types
     """adlfs with the promises of `shared.driver`; paths are `container/key`.
 
     Args:
@@ -46,66 +44,95 @@ class AzureDriver(AzureWriting):
         **kwargs: fsspec's own.
     """
 
-    blocksize = PIECE_BYTES
+    requests: AzureRequests
+    delete_batch_chunk_size: ClassVar[int] = 256
+    marks_by_metadata = True
 
-    async def read_range(
-        self, path: str, start: int | None, end: int | None, etag: str | None = None
-    ) -> bytes:
-        """Return a blob, or its bytes from `start` to `end`; given an `etag`, of that one only."""
-        self.split_blob(path)
-        headers = {"If-Match": etag} if etag else {}
-        if start is not None or end is not None:
-            last = "" if end is None else str(end - 1)
-            headers["x-ms-range"] = f"bytes={start or 0}-{last}"
-        async with self.answer("GET", path, headers=headers) as answer:
-            if is_folder(answer.headers):
-                raise absent(path)
-            return await answer.read()
-
-    async def _cat_file(
-        self, path: str, start: int | None = None, end: int | None = None, **_kwargs: object
-    ) -> bytes:
-        path = self.blob_path(path)
-        if (start or 0) < 0 or (end or 0) < 0:
-            size = (await self.head(path))["size"]
-            start = max(0, size + start) if start is not None and start < 0 else start
-            end = size + end if end is not None and end < 0 else end
-        if end is not None and end <= (start or 0):
-            await self.head(path)
-            return b""
-        try:
-            return await self.read_range(path, start, end)
-        except OSError as error:
-            if getattr(error.__cause__, "status_code", None) != _RANGE_NOT_SATISFIABLE:
-                raise
-            return b""  # a range past the end is empty, here as in a local file
-
-    async def _get_file(
-        self, rpath: str, lpath: str, callback: Callback | None = None, **_kwargs: object
-    ) -> None:
-        if os.path.isdir(lpath):
-            return
-        callback = callback or DEFAULT_CALLBACK
-        async with self.answer("GET", self.blob_path(rpath)) as answer:
-            if is_folder(answer.headers):
-                raise absent(rpath)
-            callback.set_size(answer.content_length)
-            await save(answer.content.read, lpath, callback)
-
-    get_file = sync_wrapper(_get_file)
-
-    cat: Any = sync_wrapper(AsyncFileSystem._cat)  # noqa: SLF001 - adlfs reads one after the other
-
-    def _open(
+    def __init__(
         self,
-        path: str,
-        mode: str = "rb",
-        block_size: int | None = None,
-        autocommit: bool = True,
+        account_url: str,
+        account_name: str,
+        account_key: str | None = None,
+        tenant_id: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        *,
+        use_default_credentials: bool = False,
+        credential: AsyncTokenCredential | None = None,
+        verify: bool = True,
+        ca_bundle: str | None = None,
+        initialize_container: bool = True,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        asynchronous: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
         **kwargs: object,
-    ) -> AzureDriverFile:
-        if "a" in mode:
-            raise OSError(errno.ENOTSUP, "what is on Azure cannot be appended to", path)
-        length = block_size or (READ_BYTES if mode == "rb" else self.blocksize)
-        kwargs.setdefault("cache_type", cache_type(block_size))
-        return AzureDriverFile(self, path, mode, length, autocommit=autocommit, **kwargs)
+    ) -> None:
+        # adlfs's own constructor takes what is not given from AZURE_STORAGE_*, connects, and
+        # registers a finalizer that keeps the instance for ever.
+        AsyncFileSystem.__init__(
+            self, asynchronous=asynchronous, loop=loop, use_listings_cache=False, **kwargs
+        )
+        self.requests = AzureRequests(
+            AzureSettings(
+                account_url.rstrip("/"),
+                account_name,
+                account_key,
+                tenant_id,
+                client_id,
+                client_secret,
+                use_default_credentials,
+                credential,
+                verify,
+                ca_bundle,
+                initialize_container,
+                (connect_timeout, read_timeout),
+                asynchronous,
+            )
+        )
+        # What adlfs's signed URLs are made with.
+        self.account_name, self.account_key, self.connection_string = (
+            account_name,
+            account_key,
+            None,
+        )
+
+    def split_path(self, path: Any, *args: object, **kwargs: object) -> tuple[str, str, None]:
+        """Return container, key and None.
+
+        Raises:
+            OSError: Azure cannot keep the name: a backslash comes back as `/`, a line feed not at
+                all.
+        """
+        container, key, _ = super().split_path(path, *args, **kwargs)
+        if _UNKEEPABLE.search(key):
+            raise OSError(errno.EINVAL, "Azure keeps no backslash or control character", path)
+        return container, key, None
+
+    # What adlfs has beyond fsspec
+
+    @property
+    def service_client(self) -> Any:
+        """The SDK's client, made on first use and after `close`."""
+        return self.requests.service or sync(self.loop, self.requests.connect)
+
+    async def _url(self, path: Any, expires: float = 3600, **kwargs: Any) -> Any:
+        if self.account_key is None:
+            raise OSError(errno.ENOTSUP, "only the account's key signs URLs", path)
+        await self.requests.connect()
+        return await super()._url(path, expires, **kwargs)
+
+    async def _getxattr(self, path: Any, attr: str) -> str | None:
+        return (await self.requests.metadata(*self._object(path))).get(attr.lower())
+
+    def getxattr(self, path: Any, attr: str) -> str | None:
+        """Return one of a blob's own metadata, or None."""
+        value: str | None = sync(self.loop, self._getxattr, path, attr)
+        return value
+
+    async def _setxattrs(self, rpath: Any, **metadata: str) -> None:
+        await self.requests.set_metadata(*self._object(rpath), metadata)
+
+    def setxattrs(self, rpath: Any, **metadata: str) -> None:
+        """Set all of a blob's own metadata."""
+        sync(self.loop, self._setxattrs, rpath, **metadata)

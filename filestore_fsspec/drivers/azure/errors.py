@@ -17,8 +17,8 @@ from azure.core.exceptions import (
 
 from filestore_fsspec.drivers.shared.errors import (
     CertificateError,
-    absent,
     already_there,
+    status_error,
     temporary_failure,
 )
 
@@ -34,9 +34,7 @@ _PASSING = {
     "OperationTimedOut",
     "ServerBusy",
 }
-_UNAUTHORIZED = {401, 403}
-_NOT_FOUND, _PRECONDITION_FAILED, _TIMEOUT, _TOO_MANY = 404, 412, 408, 429
-_SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
+_NOT_FOUND = 404
 
 
 def code_of(error: BaseException) -> str:
@@ -49,29 +47,19 @@ def code_of(error: BaseException) -> str:
     return str(getattr(code, "value", code) or "")
 
 
-def server_said(  # noqa: PLR0911 - a table would hide the order
-    status: int, code: str, path: str, retry_after: str | None = None
-) -> OSError:
+def server_said(status: int, code: str, path: str, retry_after: str | None = None) -> OSError:
     """Return the builtin that fits an answer of the server."""
     text = f"HTTP status {status}" + (f", {code}" if code else "")
-    if code in _REFUSED or status in _UNAUTHORIZED:
+    if code in _REFUSED:
         return PermissionError(errno.EACCES, text, path)
-    if code in _PASSING or status in {_TIMEOUT, _TOO_MANY}:
+    if code in _PASSING:
         return temporary_failure(text, path, retry_after)
     if status == _NOT_FOUND and not code:
         # Azure always says what is not there: this is a gateway's answer, or another server's.
         return ConnectionError(errno.EIO, f"{text}, which is not Azure's", path)
-    if status == _NOT_FOUND:
-        return absent(path)
     if code in _THERE:
         return already_there(path)
-    if status == _PRECONDITION_FAILED:
-        return OSError(errno.EBUSY, "the object was changed while it was read", path)
-    if status == _NOT_IMPLEMENTED:
-        return OSError(errno.ENOSYS, text, path)
-    if status >= _SERVER_ERROR:
-        return temporary_failure(text, path, retry_after)
-    return OSError(errno.EINVAL, text, path)
+    return status_error(status, text, path, retry_after)
 
 
 def client_said(error: Exception, path: str) -> OSError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,9 +18,9 @@ from azure.identity.aio import (
 from filestore_fsspec.drivers.shared.aiohttp_patches import lasting, sending_once
 
 if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
+    import ssl
 
-Trust = ssl.SSLContext | Literal[False]
+    from azure.core.credentials_async import AsyncTokenCredential
 
 _MAX_CONNECTIONS = 128
 
@@ -31,17 +30,19 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # loaded lazily, 
 
     session: ClientSession | None
 
-    def __init__(self, trust: Trust, timeouts: tuple[float, float], url: str | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, timeouts: tuple[float, float], url: str | None = None
+    ) -> None:
         """`timeouts` are connect and read, in seconds; `url` is the one server to be asked."""
         super().__init__(connection_timeout=timeouts[0], read_timeout=timeouts[1])
-        self._trust = trust
+        self._tls = tls
         self._url = url
 
     async def open(self) -> None:
         """Make the session, in the event loop that uses it."""
         if self.session is None:
             session = ClientSession(
-                connector=TCPConnector(ssl=self._trust, limit=_MAX_CONNECTIONS),
+                connector=TCPConnector(ssl=self._tls, limit=_MAX_CONNECTIONS),
                 # aiohttp looks the proxy up for each request, in a thread.
                 proxy=self._url and _proxy_for(self._url),
                 trust_env=self._url is None,
@@ -56,16 +57,6 @@ def _proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a server."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
-
-
-def trust_of(verify: bool, ca_bundle: str | None, *, public: bool = False) -> Trust:
-    """Return whom to trust: the usual authorities, or those in `ca_bundle`; `public`: both."""
-    if not verify:
-        return False
-    context = ssl.create_default_context(cafile=ca_bundle)
-    if public and ca_bundle is not None:
-        context.load_default_certs()
-    return context
 
 
 def key_credential(account_name: str, account_key: str) -> AzureNamedKeyCredential:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from obstore.store import AzureStore
 
-from filestore_fsspec.drivers.azure.connection import TOKEN_SCOPE
 from filestore_fsspec.drivers.azure.driver import AzureDriver
 from filestore_fsspec.drivers.azure.errors import server_said
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, client_options
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from obstore import GetResult, PutResult
     from obstore.store import AzureCredential
 
+    from filestore_fsspec.drivers.azure.requests import AzureRequests
+    from filestore_fsspec.drivers.obstore.calls import Runner
     from filestore_fsspec.drivers.obstore.errors import Failure
 
 _ETAG = '"0x'
@@ -39,39 +40,44 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
 
     def make_store(self, place: str) -> AzureStore:
         """Return a store for a container."""
-        signs = self.account_key or self.tenant_id or self.use_default_credentials
+        settings = self.requests.settings
+        signs = settings.account_key or settings.tenant_id or settings.use_default_credentials
         return AzureStore(
             place,
-            endpoint=self.account_url,
-            account_name=self.account_name,
+            endpoint=settings.account_url,
+            account_name=settings.account_name,
             # obstore looks in the environment for what is not given here.
             use_emulator=False,
-            skip_signature=not (signs or self.credential),
+            skip_signature=not (signs or settings.credential),
             credential_provider=self._provider(),
             client_options=client_options(
-                (self.connect_timeout, self.read_timeout),
-                verify=self.verify,
-                ca_bundle=self.ca_bundle,
-                secure=self.account_url.startswith("https:"),
+                settings.timeouts,
+                verify=settings.verify,
+                ca_bundle=settings.ca_bundle,
+                secure=settings.account_url.startswith("https:"),
             ),
             retry_config=NO_RETRY,
         )
 
     def _provider(self) -> Callable[[], AzureCredential]:
         """Return what obstore asks for keys and tokens, in a thread of its own."""
-        key = self.account_key
+        key = self.requests.settings.account_key
         if key is not None:
             return lambda: {"access_key": key, "expires_at": None}
         loop = asyncio.get_running_loop() if self.asynchronous else self.loop
-        driver = weakref.ref(self)  # held by obstore, it would never be collected
-        return lambda: asyncio.run_coroutine_threadsafe(_token_of(driver), loop).result()
+        requests = weakref.ref(self.requests)  # held by obstore, it would never be collected
+        return lambda: asyncio.run_coroutine_threadsafe(_token_of(requests), loop).result()
 
-    async def token(self) -> AzureCredential:
-        """Return a token of the default driver's credential, which lives in its event loop."""
-        if self._pipeline is None:
-            self._connect()
-        token = await self._signer.get_token(TOKEN_SCOPE)
-        return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
+    async def _write(self, runner: Runner, path: str, content: bytes, mode: str) -> None:
+        """Write over all but what marks a folder."""
+        if mode == "create":
+            await super()._write(runner, path, content, mode)
+            return
+        try:
+            await super()._write(runner, path, content, "create")
+        except FileExistsError:
+            await runner.default(self.requests.refuse_marker, *self.split_place(path))
+            await super()._write(runner, path, content, mode)
 
     def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits, as the default driver sees it."""
@@ -90,8 +96,10 @@ class AzureObstoreDriver(ObstoreWriting, AzureDriver):
             raise ConnectionError(errno.EIO, "the answer is not Azure's", path)
 
 
-async def _token_of(reference: weakref.ref[AzureObstoreDriver]) -> AzureCredential:
-    driver = reference()
-    if driver is None:
+async def _token_of(reference: weakref.ref[AzureRequests]) -> AzureCredential:
+    """Return a token of the default driver's credential, which lives in its event loop."""
+    requests = reference()
+    if requests is None:
         raise ConnectionError(errno.EIO, "the driver is gone")
-    return await driver.token()
+    token = await requests.token()
+    return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}

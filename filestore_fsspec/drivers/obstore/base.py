@@ -7,8 +7,7 @@ import os
 import threading
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK
 from obstore.exceptions import BaseError
@@ -16,8 +15,8 @@ from obstore.exceptions import BaseError
 from filestore_fsspec.bridge import run
 from filestore_fsspec.drivers.obstore.calls import ASYNCIO, SYNC, threads
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, Failure, client_said, failure_of
-from filestore_fsspec.drivers.shared.driver import AsyncDriver
 from filestore_fsspec.drivers.shared.pieces import save
+from filestore_fsspec.drivers.shared.tls import authorities
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
@@ -66,26 +65,15 @@ def client_options(
     elif ca_bundle is not None:
         # obstore adds it to the usual ones.
         options["disable_system_certificates"] = True
-        options["root_certificate"] = _authorities(ca_bundle)
+        options["root_certificate"] = authorities(ca_bundle)
     settings: ClientConfig = options
     return settings
 
 
-def _authorities(ca_bundle: str) -> bytes:
-    # No OSError here is a FileNotFoundError: it would be taken for a missing object.
-    try:
-        content = Path(ca_bundle).read_bytes()
-    except OSError as error:
-        raise OSError(errno.EINVAL, f"ca_bundle={ca_bundle}: {error.strerror}") from error
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise OSError(errno.EINVAL, f"ca_bundle={ca_bundle}: no certificate in it")
-    return content
-
-
-class ObstoreDriver(AsyncDriver):
+class ObstoreDriver:
     """Goes before a default driver, whose methods do what obstore does not."""
 
-    direct = frozenset({"cat_file", "get_file"})
+    direct: ClassVar[frozenset[str]] = frozenset({"cat_file", "get_file"})
 
     @cached_property
     def _stores(self) -> dict[str, Any]:
@@ -138,12 +126,12 @@ class ObstoreDriver(AsyncDriver):
 
     async def _close(self) -> None:
         self._stores.clear()
-        await super()._close()
+        await super()._close()  # type: ignore[misc]  # the driver's
 
     def close(self) -> None:
         """Close the connections."""
         self._stores.clear()
-        super().close()
+        super().close()  # type: ignore[misc]  # the driver's
 
     # Reading
 
@@ -157,9 +145,8 @@ class ObstoreDriver(AsyncDriver):
                     return await runner.body(answer)
             except TROUBLE as error:
                 failure = failure_of(error)
-                if options and failure.status == _PAST_END:
-                    return b""  # a range past the end is empty, here as in a local file
-                if failure.kind not in {"refused", "redirect", "unclear"}:
+                past_end = bool(options) and failure.status == _PAST_END
+                if failure.kind not in {"refused", "redirect", "unclear"} and not past_end:
                     raise self.error_for(failure, path, "GetObject") from error
         content: bytes = await runner.default(super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
         return content
@@ -175,7 +162,10 @@ class ObstoreDriver(AsyncDriver):
     ) -> bytes:
         return await self._read(ASYNCIO, path, start, end)
 
-    async def _fetch(self, runner: Runner, path: str, lpath: Any, callback: Callback) -> None:
+    async def _fetch(
+        self, runner: Runner, path: str, lpath: Any, callback: Callback, outfile: Any
+    ) -> None:
+        lpath = lpath if outfile is None else outfile
         found = self.store_for(path) if _is_new_file(lpath) else None
         if found is not None:
             try:
@@ -198,19 +188,21 @@ class ObstoreDriver(AsyncDriver):
         rpath: str,
         lpath: Any,
         callback: Callback | None = None,
+        outfile: Any = None,
         **_kwargs: object,
     ) -> None:
         """Bring a file to this machine."""
-        run(self._fetch(SYNC, rpath, lpath, callback or DEFAULT_CALLBACK))
+        run(self._fetch(SYNC, rpath, lpath, callback or DEFAULT_CALLBACK, outfile))
 
     async def _get_file(
         self,
         rpath: str,
         lpath: Any,
         callback: Callback | None = None,
+        outfile: Any = None,
         **_kwargs: object,
     ) -> None:
-        await self._fetch(ASYNCIO, rpath, lpath, callback or DEFAULT_CALLBACK)
+        await self._fetch(ASYNCIO, rpath, lpath, callback or DEFAULT_CALLBACK, outfile)
 
 
 def _range(start: int | None, end: int | None) -> dict[str, Any] | None:

@@ -49,14 +49,15 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     def make_store(self, place: str) -> S3Store:
         """Return a store for a bucket."""
-        endpoint, region = self.endpoint_url, self.region
+        settings = self.requests.settings
+        endpoint, region = settings.endpoint_url, settings.region
         if endpoint is None:
             with errors_of("Amazon S3"):
                 meta = self._session.create_client("s3", region_name=region).meta
             endpoint, region = meta.endpoint_url, region or meta.region_name
         secure = endpoint.startswith("https:")
-        bundle = self.verify
-        if bundle is None and secure:
+        bundle = settings.ca_bundle
+        if settings.verify and bundle is None and secure:
             bundle = self._session.get_config_variable("ca_bundle")
         return S3Store(
             place,
@@ -69,8 +70,8 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
             virtual_hosted_style_request=False,
             credential_provider=self._provider(),
             client_options=client_options(
-                (self.connect_timeout, self.read_timeout),
-                verify=self.verify is not False,
+                settings.timeouts,
+                verify=settings.verify,
                 ca_bundle=bundle or None,
                 secure=secure,
             ),
@@ -83,11 +84,12 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
 
     def _provider(self) -> Callable[[], S3Credential]:
         """Return what obstore asks for what signs requests; it must not hold the driver."""
-        if self.key is None:
+        settings = self.requests.settings
+        if settings.key is None or settings.secret is None:
             return partial(_found_credentials, self._session)
         given: S3Credential = {
-            "access_key_id": self.key,
-            "secret_access_key": self.secret,
+            "access_key_id": settings.key,
+            "secret_access_key": settings.secret,
             "token": None,
             "expires_at": None,
         }
@@ -98,7 +100,7 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
     def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits, as the default driver sees it."""
         code = failure.code or str(failure.status)
-        if self.missing_is_403 and operation in _READS and code in _FORBIDDEN:
+        if self.requests.settings.missing_is_403 and operation in _READS and code in _FORBIDDEN:
             return absent(path)
         answer: Any = {
             "Error": {"Code": code, "Message": failure.text},
@@ -115,9 +117,9 @@ class S3ObstoreDriver(ObstoreWriting, S3Driver):
     async def _write(self, runner: Runner, path: str, content: bytes, mode: str) -> None:
         bucket, key = self.split_place(path)
         if mode == "create" and key:
-            known = self._honours_conditions
+            known = self.requests.honours_conditions
             if known is None:
-                known = await runner.default(self._can_create, bucket, key)
+                known = await runner.default(self.requests.can_create, bucket, key)
             if not known:
                 if await self._holds(runner, path):
                     raise already_there(path)

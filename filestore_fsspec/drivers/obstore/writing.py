@@ -66,7 +66,8 @@ class ObstoreWriting(ObstoreDriver):
     async def _upload(
         self, runner: Runner, lpath: str, path: str, callback: Callback, mode: str
     ) -> None:
-        size = os.stat(lpath).st_size
+        is_file = isinstance(lpath, str | os.PathLike) and not os.path.isdir(lpath)
+        size = os.stat(lpath).st_size if is_file else SMALL_BYTES + 1
         if size > SMALL_BYTES:
             put = super()._put_file  # type: ignore[misc]  # the filesystem's
             await runner.default(put, lpath, path, callback=callback, mode=mode)

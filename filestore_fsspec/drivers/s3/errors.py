@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError as HTTPError
@@ -23,9 +24,9 @@ from botocore.parsers import ResponseParserError
 
 from filestore_fsspec.drivers.shared.errors import (
     CertificateError,
-    absent,
     already_there,
     checksum_mismatch,
+    status_error,
     temporary_failure,
 )
 
@@ -61,14 +62,7 @@ _PASSING = {
 }
 _GARBLED = {"BadDigest", "XAmzContentSHA256Mismatch"}
 _NUMBERS = {"BucketNotEmpty": errno.ENOTEMPTY, "KeyTooLongError": errno.ENAMETOOLONG}
-_UNAUTHORIZED = {401, 403}
-_NOT_FOUND, _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED = (
-    404,
-    412,
-    429,
-    500,
-    501,
-)
+_PRECONDITION_FAILED = 412
 _UNREACHABLE = (HTTPClientError, NoConnectionError, ResponseParserError, HTTPError, TimeoutError)
 _CONDITIONAL = {"PutObject", "CompleteMultipartUpload"}
 
@@ -81,9 +75,7 @@ def code_of(error: BaseException) -> str:
     return str(cause.response.get("Error", {}).get("Code", ""))
 
 
-def server_said(  # noqa: PLR0911 - a table would hide the order
-    error: ClientError, path: str
-) -> OSError:
+def server_said(error: ClientError, path: str) -> OSError:
     """Return the builtin that fits an answer of the server."""
     code = code_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -92,22 +84,17 @@ def server_said(  # noqa: PLR0911 - a table would hide the order
     if code == _NO_WORDS and error.operation_name not in _HEADS:
         # S3 always says what is not there: this is a gateway's answer, or another server's.
         return ConnectionError(errno.EIO, f"{text}, which is not S3's", path)
-    if status == _NOT_FOUND and code not in _PASSING:
-        return absent(path)
     if code in _GARBLED:
         return checksum_mismatch(path)
-    if code in _REFUSED or status in _UNAUTHORIZED:
+    if code in _REFUSED:
         return PermissionError(errno.EACCES, text, path)
-    if status == _PRECONDITION_FAILED:
-        if error.operation_name in _CONDITIONAL:
-            return already_there(path)
-        return OSError(errno.EBUSY, "the object was changed while it was read", path)
-    if status == _NOT_IMPLEMENTED:
-        return OSError(errno.ENOSYS, text, path)
-    if code in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR:
-        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-        return temporary_failure(text, path, headers.get("retry-after"))
-    return OSError(_NUMBERS.get(code, errno.EINVAL), text, path)
+    if status == _PRECONDITION_FAILED and error.operation_name in _CONDITIONAL:
+        return already_there(path)
+    if code in _NUMBERS:
+        return OSError(_NUMBERS[code], text, path)
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = temporary_failure if code in _PASSING else partial(status_error, status)
+    return told(text, path, headers.get("retry-after"))
 
 
 def client_said(error: Exception, path: str) -> OSError:
