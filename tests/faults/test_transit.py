@@ -7,9 +7,8 @@ import hashlib
 import secrets
 import socket
 import threading
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,8 +27,10 @@ from filestore_fsspec.keys import is_temporary
 from tests.services.common import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
+    from filestore_fsspec.drivers.shared.bucket_requests import Body
     from tests.services.common import Service
 
 MARK, CHANGED = b"<as it was sent>", b"<as it WAS sent>"
@@ -231,23 +232,35 @@ def read_again(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     return found
 
 
+def changing(requests: Any) -> Any:
+    """Return what changes the content of the objects that are read from now on."""
+    begin = requests.open
+
+    @asynccontextmanager
+    async def changed(*args: str) -> AsyncIterator[Body]:
+        async with begin(*args) as body:
+
+            async def read(size: int) -> bytes:
+                content: bytes = await body.read(size)
+                return content.replace(MARK, CHANGED)
+
+            yield body._replace(read=read)
+
+    return changed
+
+
 def test_what_is_read_again_and_is_not_right_is_removed(
     read_again: Service, root: str, source: Path
 ) -> None:
     source.write_bytes(LARGE)
     with FileStore(read_again.url(root)) as store:
-        fs = store.locations[0].fs
-        save = fs.save_written
-
-        async def checksum_mismatch(path: str, etag: str, local_path: str) -> None:
-            await save(path, etag, local_path)
-            Path(local_path).write_bytes(CHANGED)  # noqa: ASYNC240 - a test's
-
-        fs.save_written = checksum_mismatch
+        requests = store.locations[0].fs.requests
+        begin = requests.open
+        requests.open = changing(requests)
         with pytest.raises(CorruptedFileStoreException, match="cannot upload 'k'"):
             store.upload(source, "k", verify=True)
         assert read_again.raw.read(f"{root}/k") is None
-        fs.save_written = save
+        requests.open = begin
         assert store.upload(source, "k", verify=True) == [*store.locations]
     assert read_again.raw.read(f"{root}/k") == LARGE
 
@@ -257,14 +270,16 @@ def test_another_object_is_not_read_in_place_of_ours(
 ) -> None:
     source.write_bytes(LARGE)
     with FileStore(read_again.url(root)) as store:
-        fs = store.locations[0].fs
-        save = fs.save_written
+        requests = store.locations[0].fs.requests
+        begin = requests.open
 
-        async def overtaken(*args: str) -> None:
+        @asynccontextmanager
+        async def overtaken(*args: str) -> AsyncIterator[Body]:
             await asyncio.to_thread(read_again.raw.write, f"{root}/k", b"another's")
-            await save(*args)
+            async with begin(*args) as body:
+                yield body
 
-        fs.save_written = overtaken
+        requests.open = overtaken
         with pytest.raises(TransportException, match="changed while it was read"):
             store.upload(source, "k", verify=True)
     assert read_again.raw.read(f"{root}/k") == b"another's"
@@ -275,18 +290,14 @@ def test_another_object_is_not_removed_in_place_of_ours(
 ) -> None:
     source.write_bytes(LARGE)
     with FileStore(read_again.url(root)) as store:
-        fs = store.locations[0].fs
-        remove, save = fs.remove_written, fs.save_written
-
-        async def checksum_mismatch(path: str, etag: str, local_path: str) -> None:
-            await save(path, etag, local_path)
-            Path(local_path).write_bytes(CHANGED)  # noqa: ASYNC240 - a test's
+        requests = store.locations[0].fs.requests
+        remove = requests.remove
 
         async def overtaken(*args: str) -> None:
             await asyncio.to_thread(read_again.raw.write, f"{root}/k", b"another's")
             await remove(*args)
 
-        fs.save_written, fs.remove_written = checksum_mismatch, overtaken
+        requests.open, requests.remove = changing(requests), overtaken
         assert store.upload(source, "k", verify=True) == []  # the next attempt finds the other
     assert read_again.raw.read(f"{root}/k") == b"another's"
 
@@ -300,7 +311,7 @@ def test_what_cannot_be_removed_is_told(
         async def refuse(*_args: str) -> None:
             raise PermissionError("no right to delete")
 
-        store.locations[0].fs.remove_written = refuse
+        store.locations[0].fs.requests.remove = refuse
         with pytest.raises(CorruptedFileStoreException, match="still there: no right to delete"):
             store.upload(source, "k", verify=True)
 

@@ -237,7 +237,9 @@ class S3Requests:
         except OSError as error:
             if code_of(error) not in _PAST_END:
                 raise
-            return b""  # a range past the end is empty, here as in a local file
+            # A range past the end is empty, here as in a local file. Not every server counts from
+            # the end of what is shorter.
+            return (await self.get(bucket, key, etag=etag))[start:] if start < 0 else b""
         path = f"{bucket}/{key}"
         with errors_of(path), closing(answer["Body"]) as body:
             if "Range" not in asked:

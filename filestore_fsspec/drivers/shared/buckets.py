@@ -105,8 +105,7 @@ class _Tree:
 
     def _add_folders(self, path: str) -> None:
         while len(path) + 1 >= len(self.base) and path not in self.folders:
-            inside = path[len(self.base) :]
-            if not inside or _is_shown(inside):
+            if path == self.base[:-1] or _is_shown(path[len(self.base) :]):
                 self.folders[path] = _folder(path)
             path = path.rpartition("/")[0]
 
