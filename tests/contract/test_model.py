@@ -421,6 +421,9 @@ TestTwoFiles.settings = TestFileMemoryFile.settings = settings(
 )
 
 
+pytestmark = pytest.mark.timeout(900)  # on a machine with other work
+
+
 @pytest.mark.parametrize("machine", [TwoFiles, FileMemoryFile])
 def test_steps_enough_were_taken(machine: type[Composite]) -> None:
     if machine.__name__ not in steps:
