@@ -62,8 +62,9 @@ class MemoryRequests:
         found = [info_of(each, files[each]) for each in below if "/" not in each[len(start) :]]
         made = [each for each in (*self._folders,) if each.startswith(start) and each != start]
         deeper = [each for each in below if "/" in each[len(start) :]]
-        folders = {start + each[len(start) :].partition("/")[0] for each in (*made, *deeper)}
-        if not found and not folders and folder not in self._folders:
+        heads = {each[len(start) :].partition("/")[0] for each in (*made, *deeper)}
+        folders = [start + head for head in heads if head]  # `a//b` is no path of ours
+        if not self.is_folder(folder):
             self.file(folder)
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder)
         return [*found, *map(_folder, sorted(folders))]
@@ -102,12 +103,14 @@ class MemoryRequests:
             self.put(path, self.content(source), replace=replace)
             self.files.pop(source, None)
             return
-        below = [each for each in (*self.files,) if each.startswith(f"{source}/")]
-        if not below:
+        if not self.is_folder(source):
             raise absent(source)
-        for each in below:
+        for each in [each for each in (*self.files,) if each.startswith(f"{source}/")]:
             self.put(path + each[len(source) :], self.content(each), replace=replace)
             self.files.pop(each, None)
+        for made in [made for made in (*self._folders,) if f"{made}/".startswith(f"{source}/")]:
+            self._folders.remove(made)
+            self._folders.append(path + made[len(source) :])
 
     def put(self, path: str, content: bytes, *, replace: bool) -> None:
         """Write in one step; fsspec's own looks first whether the name is free."""
@@ -192,13 +195,19 @@ class MemoryDriver(BlockingFolderDriver, MemoryFileSystem):  # type: ignore[misc
         return [
             info_of(path, file)
             for path, file in sorted(self.requests.files.items())
-            if path.startswith(prefix) and not is_temporary(path)
+            if path.startswith(prefix) and "//" not in path and not is_temporary(path)
         ], None
 
     async def _rm_tree(self, path: str) -> None:
         removed = await self._remove(path)
         if not removed or self.requests.is_folder(path):
             await super()._rm_tree(path)
+
+    async def _cp_file(self, path1: Any, path2: Any, **_kwargs: Any) -> None:
+        source = self._strip_protocol(path1)
+        if source not in self.requests.files and await self._ls(source):
+            return  # a folder is made by what is in it, also where a file has its name
+        await super()._cp_file(path1, path2)
 
     async def _makedirs(self, path: Any, exist_ok: bool = False) -> None:
         path = self._strip_protocol(path)

@@ -491,7 +491,8 @@ class FileStoreFileSystem(Base):
         stayed = await self._copy_each(files, location, batch_size)
         moved = {key for key, _ in files if key not in stayed}
         found = moved_from(targets, sources, pairs)
-        failed = await self._on_loop(self._tree.remove_found(targets, found, moved))
+        removing = self._tree.remove_found(targets, found, moved, links=False)
+        failed = await self._on_loop(removing)
         if len(sources.files) == 1 and not sources.folders:
             for error in stayed.values():
                 raise error

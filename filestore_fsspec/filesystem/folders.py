@@ -300,8 +300,12 @@ async def _without_links(location: Location, found: Below, moved: Collection[str
     return Below(files, found.folders, found.linked)
 
 
-async def remove_folders(location: Location, found: Below, kept: Collection[str]) -> None:
+async def remove_folders(
+    location: Location, found: Below, kept: Collection[str], *, links: bool
+) -> None:
     """Remove the folders of `found` but those that hold one of the keys `kept`, innermost first.
+
+    With `links`, those that no listing shows do not keep a folder.
 
     Raises:
         NotDeleted: some are not empty, or could not be removed; all were tried.
@@ -311,7 +315,7 @@ async def remove_folders(location: Location, found: Below, kept: Collection[str]
     folders = [each for each in found.folders if each and each not in found.linked]
     for _depth, level in groupby(sorted(folders, key=_depth_first), key=_depth_first):
         some = [each for each in level if each not in staying]
-        outcomes = await ASYNCIO.each(_remove_emptied(location, each) for each in some)
+        outcomes = await ASYNCIO.each(_remove_emptied(location, each, links=links) for each in some)
         for folder, outcome in zip(some, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 failed[folder] = outcome
@@ -320,7 +324,7 @@ async def remove_folders(location: Location, found: Below, kept: Collection[str]
         raise not_deleted(failed, len(folders))
 
 
-async def _remove_emptied(location: Location, folder: str) -> None:
+async def _remove_emptied(location: Location, folder: str, *, links: bool) -> None:
     """Remove a folder from which all has gone that a listing shows."""
     try:
         await remove_folder(location, ASYNCIO, folder)
@@ -328,7 +332,8 @@ async def _remove_emptied(location: Location, folder: str) -> None:
         if not await is_folder(location, ASYNCIO, folder):
             return  # it is still a place for keys of the root
         path = _folder_path(location, folder)
-        if not await location.attempt(ASYNCIO, "clean up", folder, Driver.remove_hidden, path):
+        hidden = Driver.remove_hidden
+        if not await location.attempt(ASYNCIO, "clean up", folder, hidden, path, links=links):
             raise
         await remove_folder(location, ASYNCIO, folder)
 

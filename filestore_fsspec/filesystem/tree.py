@@ -253,7 +253,7 @@ class Tree:
                 self._store.unless_strict(unavailable(what, unknown))
             raise NotFound(f"cannot {what}: there is no such file or folder")
         files = {key for listing in found for key in listing.files}
-        failed = await self.remove_found(targets, listings, files)
+        failed = await self.remove_found(targets, listings, files, links=True)
         if failed:
             raise_partial(what, targets, [each for each in targets if each not in failed], failed)
 
@@ -262,8 +262,12 @@ class Tree:
         targets: Locations,
         listings: Mapping[Location, Below | Exception],
         files: Collection[str],
+        *,
+        links: bool,
     ) -> dict[Location, Exception]:
         """Delete those of `files` that a location's listing shows, and the folders it leaves empty.
+
+        With `links`, links that no listing shows do not keep a folder: they are deleted.
 
         Returns what failed; a folder that is not empty, and holds none of the files found, is a
         failure too.
@@ -279,7 +283,7 @@ class Tree:
             error = failed.get(each)
             left = set(error.failed) if isinstance(error, NotDeleted) else set()
             left |= {key for key in found[each].files if key not in files}
-            await folders.remove_folders(each, found[each], left)
+            await folders.remove_folders(each, found[each], left, links=links)
 
         keys = sorted(listed.intersection(files))
         async with record_delete(self._store.journal, ASYNCIO, places, keys) as legs:

@@ -28,12 +28,12 @@ class BusyServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), RetryAfter)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.asked_at: list[float] = []
         self.status = 503
 
 
-class RetryAfter(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: BusyServer
 
     def do_GET(self) -> None:
@@ -45,6 +45,7 @@ class RetryAfter(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
             self.send_header("x-ms-request-id", "1")  # what tells Azure from a gateway
+            self.send_header("ETag", '"1"')  # and S3
             self.send_header("Content-Length", "1")
         self.end_headers()
         if len(self.server.asked_at) > 1:

@@ -103,12 +103,7 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
     async def _follow(self, link: str) -> Info | None:
         if not self.requests.follow_symlinks:
             return None
-        try:
-            return await super()._follow(link)
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return None  # a link to itself
-            raise
+        return await super()._follow(link)
 
     # Writing
 

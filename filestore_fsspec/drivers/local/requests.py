@@ -23,12 +23,15 @@ OPEN_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must n
 _BLOCK_BYTES = 2**20
 _MAX_READ = 2**30  # one read() of Linux stops short of 2 GiB
 # A path that runs through a file, or whose name no disk can hold, cannot be there.
-_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+# A socket is no file (ENXIO).
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO}
 
 
 def fitting(error: OSError, path: str) -> OSError:
     """Return `Absent` where the disk said that nothing is at `path`, else `error` itself."""
-    return absent(path) if error.errno in _ABSENT else error
+    # A link to itself leads nowhere; below one, nobody can tell what was there.
+    loops = error.errno == errno.ELOOP and os.path.islink(path)
+    return absent(path) if loops or error.errno in _ABSENT else error
 
 
 def info_of(path: str, found: os.stat_result, *, islink: bool = False) -> Info:

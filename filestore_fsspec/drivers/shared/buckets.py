@@ -446,6 +446,16 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
         else:
             await self.requests.remove(bucket, key)
 
+    async def _remove_hidden(self, folder: Any, *, links: bool) -> bool:
+        """Remove temporary objects of ours below a folder; there are no links."""
+        bucket, key, _ = self.split_path(self._strip_protocol(folder))
+        start = len(bucket) + 1
+        hidden: list[str] = []
+        async for entries in self._pages(bucket, f"{key}/" if key else ""):
+            hidden += [each["name"][start:] for each in entries if is_temporary(each["name"])]
+        await self._each(hidden, lambda name: self.requests.remove(bucket, name))
+        return bool(hidden)
+
     # Reading
 
     async def _cat_file(
@@ -910,8 +920,8 @@ def _synced(name: str) -> Callable[..., Any]:
 
 # fsspec makes the blocking forms of its own coroutines, for each instance.
 for _name in (
-    *("list_page", "stale_files", "remove_stale", "rm_files", "put_verified", "close"),
-    *("modified", "created", "mv", "touch", "rmdir"),
+    *("list_page", "stale_files", "remove_stale", "remove_hidden", "rm_files", "put_verified"),
+    *("modified", "created", "mv", "touch", "rmdir", "close"),
 ):
     setattr(BucketDriver, _name, _synced(f"_{_name}"))
 for _name, _method in _fsspec.items():

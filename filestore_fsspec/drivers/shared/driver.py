@@ -123,8 +123,8 @@ class Driver(Protocol):
         """Remove what `stale_files` returned."""
         ...
 
-    def remove_hidden(self, folder: str, /) -> bool:
-        """Remove links and temporary files of ours that no listing of a folder shows."""
+    def remove_hidden(self, folder: str, /, *, links: bool) -> bool:
+        """Remove temporary files of ours, and `links`, that no listing of a folder shows."""
         ...
 
     def rm_file(self, path: str, /) -> None:
@@ -214,8 +214,8 @@ class DriverBase:
         """Remove what `stale_files` returned."""
         self.rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
 
-    def remove_hidden(self, folder: str) -> bool:
-        """Remove links and temporary files of ours that no listing of a folder shows.
+    def remove_hidden(self, folder: str, *, links: bool) -> bool:
+        """Remove temporary files of ours, and `links`, that no listing of a folder shows.
 
         Returns whether there was any: the folder, which seemed empty, may be so now. Here: the
         backend has neither.
@@ -316,7 +316,7 @@ class AsyncDriver(DriverBase):
     async def _remove_stale(self, info: Info) -> None:
         await self._rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
 
-    async def _remove_hidden(self, folder: str) -> bool:
+    async def _remove_hidden(self, folder: str, *, links: bool) -> bool:
         return False
 
     async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
@@ -352,8 +352,8 @@ class AsyncDriver(DriverBase):
     def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above
         sync(self.loop, self._remove_stale, info)  # type: ignore[attr-defined]
 
-    def remove_hidden(self, folder: str) -> bool:  # noqa: D102 - see above
-        return sync(self.loop, self._remove_hidden, folder)  # type: ignore[attr-defined, no-any-return]
+    def remove_hidden(self, folder: str, *, links: bool) -> bool:  # noqa: D102 - see above
+        return sync(self.loop, self._remove_hidden, folder, links=links)  # type: ignore[attr-defined, no-any-return]
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
         return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeV
 
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike
 
 from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run
@@ -627,17 +628,25 @@ class FolderDriver(DriverBase):
                 if each["type"] == "directory"
                 and not (self.hides_links and await self._remove(each["name"]))
             ]
+        kept: OSError | None = None
         for folder in reversed(folders):
-            with suppress(Absent):  # removed by somebody else, or gone with its files
+            try:
                 await self.requests.remove_folder(folder)
+            except Absent:
+                continue  # removed by somebody else, or gone with its files
+            except OSError as error:
+                kept = kept or error
+        if kept is not None:
+            raise kept
 
-    async def _remove_hidden(self, folder: str) -> bool:
+    async def _remove_hidden(self, folder: str, *, links: bool) -> bool:
         folder = self._strip_protocol(folder)
         shown = {info["name"] for info in await self._shown(folder, _Ancestors(self.requests))}
         hidden = [
             info["name"]
             for info in await self.requests.entries(folder)
-            if _is_shown(info) and (info["type"] == "link" or is_temporary(info["name"]))
+            if _is_shown(info)
+            and (is_temporary(info["name"]) or (links and info["type"] == "link"))
         ]
         return any(await self._all(self._remove(path) for path in hidden if path not in shown))
 
@@ -743,6 +752,7 @@ class BlockingFolderDriver(FolderDriver):
     """For a protocol whose requests block; put `AbstractFileSystem` or a kind of it behind."""
 
     runner = SYNC
+    find = AbstractFileSystem.find  # a protocol's own has other entries than `ls`
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return run(coroutine)
