@@ -6,9 +6,10 @@ PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm 
 
 SECONDS ?= 600
 KILLS ?= 200
+EXPLORE ?= 20
 RELEASES := tests/contract/releases.py tests/schemes tests/unit/test_private_names.py
 
-.PHONY: demo test lowest newest faults kills soak ceph bench fuzz check format compose clean
+.PHONY: demo test lowest newest faults kills soak explore ceph bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -31,6 +32,9 @@ ceph: .venv/ready  ## the contract at Ceph's gateway; as root: apt-get install r
 
 soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required $(BIN)/python -m pytest -s tests/faults/soak.py
+
+explore: .venv/ready  ## random trees of odd entries, EXPLORE=20 times as many as in the tests
+	FILESTORE_EXPLORE=$(EXPLORE) $(BIN)/python -m pytest -q --timeout 0 tests/foreign/test_random.py $(ARGS)
 
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose

@@ -1,0 +1,40 @@
+"""Odd trees behind each server that keeps folders."""
+
+from __future__ import annotations
+
+from tests.foreign.suite import DISK, Writing
+
+
+class TestFile(Writing):
+    service = "file_service"
+    families = (*DISK, "SHARDED")
+
+
+class TestMemory(Writing):
+    service = "memory_service"
+    families = ("NAMES", "FOLDERS", "TEMPORARY", "BOTH", "SEGMENTS")
+
+
+class TestFTPWithMLSD(Writing):
+    service = "ftp_plain"
+    families = (*DISK, "SHARDED")
+    # It lists no dangling link, a pipe as a file, other bytes for a name, and refuses "/".
+    cannot = frozenset({"newline", "dangling", "chain", "pipe", "bytes", "outside"})
+
+
+class TestFTPWithLIST(Writing):
+    service = "ftp_vsftpd"
+    families = (*DISK, "SHARDED")
+    cannot = frozenset({"newline"})
+
+
+class TestSFTPOpenSSH(Writing):
+    service = "sftp_openssh"
+    families = (*DISK, "SHARDED")
+    unasked = frozenset({"pipe"})  # the server opens it to read, and waits for a writer
+
+
+class TestSFTPAsyncSSH(Writing):
+    service = "sftp_asyncssh"
+    families = (*DISK, "SHARDED")
+    unasked = frozenset({"pipe"})  # as above
