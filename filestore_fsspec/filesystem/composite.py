@@ -489,8 +489,8 @@ class FileStoreFileSystem(Base):
             await self._makedirs(folder, exist_ok=True, location=location)
         files = [each for each in pairs.files if each[0] != each[1]]
         stayed = await self._copy_each(files, location, batch_size)
-        moved = {key for key, _ in files if key not in stayed}
-        found = moved_from(targets, sources, pairs)
+        moved = {key: copy for key, copy in files if key not in stayed}
+        found = moved_from(targets, sources, moved)
         removing = self._tree.remove_found(targets, found, moved, links=False)
         failed = await self._on_loop(removing)
         if len(sources.files) == 1 and not sources.folders:

@@ -98,9 +98,9 @@ def refuse_loss(what: str, pairs: Pairs, sources: Sources) -> None:
 
 
 def moved_from(
-    targets: Sequence[Location], sources: Sources, pairs: Pairs
+    targets: Sequence[Location], sources: Sources, copied: Mapping[str, str]
 ) -> dict[Location, Below]:
-    """Return what may be deleted of the files that were moved: not what their copies replaced.
+    """Return what may be deleted of the files that were copied: not what their copies replaced.
 
     In the layout `flat`, a file may have the same place as its copy.
     """
@@ -111,7 +111,7 @@ def moved_from(
             listed = Below(files={key: {} for key in sources.files})
         if listed is None:
             continue
-        written = {location.fs_path(dest) for source, dest in pairs.files if source != dest}
+        written = {location.fs_path(dest) for dest in copied.values()}
         files = {
             key: info for key, info in listed.files.items() if location.fs_path(key) not in written
         }

@@ -50,6 +50,7 @@ async def write(  # noqa: PLR0913 - a write, and how
             return await location.write(runner, key, source, overwrite=force)
         return await location.send(runner, key, source, overwrite=force, verify=verify)
 
+    _refuse_no_key(targets, [key])
     if store.verify_content:
         await verify_checksum(runner, key, source, f"cannot {action}")
     async with record_put(store.journal, runner, targets, key, source, overwrite=force) as legs:
@@ -90,6 +91,7 @@ async def publish(
         return True
 
     overwrite, copies = mode != "create", store.min_copies
+    _refuse_no_key(targets, [key])
     if store.verify_content:
         await verify_checksum(THREADS, key, local_path, "cannot write")
     try:
@@ -117,6 +119,7 @@ async def publish(
 
 async def delete(store: Setup, runner: Runner, targets: Locations, key: str) -> None:
     """Delete a key at every target; one that is absent is no error. Raises as `delete_each`."""
+    _refuse_no_key(targets, [key])
     async with record_delete(store.journal, runner, targets, [key]) as legs:
         remove = legs.track(lambda each: each.remove(runner, key))
         await delete_each(targets, runner, remove, f"delete {key!r}")
@@ -126,6 +129,15 @@ async def delete_batch(
     store: Setup, targets: Locations, keys: Sequence[str], max_concurrency: int
 ) -> None:
     """Delete many keys, as many in a request as a location takes; otherwise like `delete`."""
+    _refuse_no_key(targets, keys)
     async with record_delete(store.journal, ASYNCIO, targets, keys) as legs:
         remove = legs.track(lambda each: delete_many(each, keys, max_concurrency))
         await delete_each(targets, ASYNCIO, remove, f"delete {len(keys)} keys")
+
+
+def _refuse_no_key(targets: Locations, keys: Sequence[str]) -> None:
+    """Raise InvalidKey before anything is done, if one of several targets cannot have a key."""
+    if len(targets) > 1:
+        for key in keys:
+            for location in targets:
+                location.fs_path(key)

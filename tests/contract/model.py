@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from filestore_fsspec import LocationUnavailable, PartialWrite
+from filestore_fsspec import InvalidKey, LocationUnavailable, PartialWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,9 @@ class Place:
         }
 
     # Changes; False is what the location refuses.
+
+    def is_key(self, key: str) -> bool:
+        return self.key(self.path(key)) == key
 
     def takes(self, key: str) -> bool:
         path = self.path(key)
@@ -230,6 +233,8 @@ class Model:
     def put(self, key: str, content: bytes, *, create: bool = False) -> None:
         if create and self.is_kind(key):
             raise FileExistsError
+        if not all(place.is_key(key) for place in self.places):
+            raise InvalidKey
         self.each(lambda place: place.takes(key), lambda place: place.write(key, content))
 
     def open_to_read(self, key: str) -> bytes:

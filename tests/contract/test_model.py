@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from filestore_fsspec import LocationUnavailable, PartialWrite
+from filestore_fsspec import InvalidKey, LocationUnavailable, PartialWrite
 from filestore_fsspec.drivers.memory import MemoryDriver
 from filestore_fsspec.filesystem import FileStoreFileSystem
 from tests.contract.model import FILE, FOLDER, Model, Place, above
@@ -92,6 +92,8 @@ def outcome(call: Callable[[], Any], members: Sequence[object]) -> Any:
         return call()
     except PartialWrite as error:
         return [any(each is member for member in error.written) for each in members]
+    except InvalidKey:
+        return InvalidKey
     except OSError as error:
         kinds = (FileNotFoundError, FileExistsError, LocationUnavailable, OSError)
         return next(kind for kind in kinds if isinstance(error, kind))

@@ -14,7 +14,7 @@ import fsspec.generic
 import pytest
 from upath import UPath
 
-from filestore_fsspec import PartialMove, TransportException
+from filestore_fsspec import InvalidKey, PartialMove, TransportException
 from filestore_fsspec.filesystem import FileStoreFileSystem
 from tests.services.common import FolderRaw
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.services.common import Raw, Service
 
 SHA = "abcd" + "0" * 60
+SHARD = f"a/b/c/d/{SHA}"
 SETS = {
     "file": ["file_service"],
     "verbatim file": ["file_service?layout=verbatim"],
@@ -244,6 +245,17 @@ def test_no_move_loses_a_file(fs: Composite) -> None:
             fs.mv(source, dest, recursive=True)
     for source, dest in (("t", "t"), ("t/a", "t"), ("t/a", "t/"), ("t/t", "t")):
         fs.mv(source, dest, recursive=True)
+    everywhere(fs, tree)
+
+
+def test_a_move_to_what_is_no_key_leaves_everything(make: Callable[..., Composite]) -> None:
+    fs = make(["memory_service", "file_service"])
+    tree = {SHA: b"1", f"t/{SHA}": b"2", "a/b/c/d/e": b"3"}
+    fs.pipe(tree)
+    for source in (SHA, f"t/{SHA}"):
+        for dest in (SHARD, SHARD.removesuffix(SHA)):
+            with pytest.raises(InvalidKey, match="is stored"):
+                fs.mv(source, dest)
     everywhere(fs, tree)
 
 

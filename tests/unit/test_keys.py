@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from filestore_fsspec import FileStore
 from filestore_fsspec.errors import InvalidKey
 from filestore_fsspec.keys import (
     LAYOUTS,
@@ -17,6 +19,10 @@ from filestore_fsspec.keys import (
     temporary_path,
 )
 from filestore_fsspec.location import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 SHA = "0123456789abcdef" * 4
 
@@ -179,3 +185,29 @@ def test_what_begins_no_key_is_not_looked_for(prefix: str) -> None:
 @pytest.mark.parametrize("prefix", ["", ".", "..", "a/", "a/..", "a", "a/b/."])
 def test_what_may_begin_one_is(prefix: str) -> None:
     assert begins_a_key(prefix)
+
+
+def test_what_one_location_cannot_have_is_written_at_none(tmp_path: Path) -> None:
+    name = "abcd" + "0" * 60
+    key = f"a/b/c/d/{name}"
+    source = tmp_path / "source"
+    source.write_bytes(b"content")
+    with FileStore(f"memory://{tmp_path.name}", f"file://{tmp_path}/far") as store:
+        calls: list[Callable[[], object]] = [
+            lambda: store.put(key, b"content", force=True),
+            lambda: store.upload(source, key),
+            lambda: store.fs.pipe_file(key, b"content"),
+            lambda: store.fs.put_file(str(source), key),
+            lambda: store.fs.open(key, "wb").close(),
+            lambda: store.fs.touch(key),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidKey, match="is stored"):
+                call()
+        assert list(store.list()) == []
+        store.put(key, b"kept", location="near")
+        for call in (lambda: store.delete(key), lambda: store.delete_batch([key, name])):
+            with pytest.raises(InvalidKey, match="is stored"):
+                call()
+        assert store.get(key) == b"kept"
+        assert [error for *_, error in store.upload_batch([(source, key)])] != []
