@@ -7,6 +7,7 @@ PREDECESSOR_NEEDS := azure-identity azure-storage-blob bcrypt boto3 elastic-apm 
 SECONDS ?= 600
 KILLS ?= 200
 EXPLORE ?= 20
+PROPERTIES := $(shell grep -rl "^from hypothesis" tests --include "test_*.py")
 RELEASES := tests/contract/releases.py tests/schemes tests/unit/test_private_names.py
 
 .PHONY: demo test lowest newest faults kills soak explore ceph bench fuzz check format compose clean
@@ -33,8 +34,8 @@ ceph: .venv/ready  ## the contract at Ceph's gateway; as root: apt-get install r
 soak: .venv/ready  ## half an hour of random work and faults; as root, for it mounts a small disk
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required $(BIN)/python -m pytest -s tests/faults/soak.py
 
-explore: .venv/ready  ## random trees of odd entries, EXPLORE=20 times as many as in the tests
-	FILESTORE_EXPLORE=$(EXPLORE) $(BIN)/python -m pytest -q --timeout 0 tests/foreign/test_random.py $(ARGS)
+explore: .venv/ready  ## the properties with other examples than the tests have, and EXPLORE=20 times as many
+	FILESTORE_EXPLORE=$(EXPLORE) $(BIN)/python -m pytest -q --timeout 0 $(PROPERTIES) $(ARGS)
 
 compose: .venv/ready  ## start the servers of docker-compose.yml, for FILESTORE_SERVICES=compose make test
 	$(BIN)/python -m tests.services.compose

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -40,7 +39,6 @@ KEYS += [SHA, OTHER_SHA, f"f/{SHA}", f"{SHA}/x"]
 FOLDERS = ["a", "ab/x", "ee", "ee/g"]
 MODES = ["wb", "xb", "ab", "r+b", "w+b", "x+b", "a+b"]
 STEPS = 60
-EXAMPLES = 50
 
 
 class Large(bytes):
@@ -415,11 +413,7 @@ class FileMemoryFile(Composite):
 TestTwoFiles = TwoFiles.TestCase
 TestFileMemoryFile = FileMemoryFile.TestCase
 TestTwoFiles.settings = TestFileMemoryFile.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    derandomize=os.environ.get("FILESTORE_SERVICES") == "required",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=settings.default.max_examples // 2, stateful_step_count=STEPS
 )
 
 

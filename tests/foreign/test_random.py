@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from tests.foreign.grounds import Ground
 
-EXPLORE = os.environ.get("FILESTORE_EXPLORE")
 """How many times as many trees are to grow as otherwise, and other ones each time."""
 
 NAMES = ["a", "b", "dd", " x ", "%41", "#", "?", "+", "\u00e9", "e\u0301", "\U0001f5c4"]
@@ -200,9 +199,7 @@ def behind(url: str, act: Act) -> Iterator[Seen]:
 
 def examples(count: int) -> settings:
     return settings(
-        max_examples=count * int(EXPLORE or 1),
-        derandomize=EXPLORE is None,
-        deadline=None,
+        max_examples=count * settings.default.max_examples // 100,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
 
