@@ -413,7 +413,7 @@ class FileMemoryFile(Composite):
 TestTwoFiles = TwoFiles.TestCase
 TestFileMemoryFile = FileMemoryFile.TestCase
 TestTwoFiles.settings = TestFileMemoryFile.settings = settings(
-    max_examples=settings.default.max_examples // 2, stateful_step_count=STEPS
+    max_examples=settings().max_examples // 2, stateful_step_count=STEPS
 )
 
 

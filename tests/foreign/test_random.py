@@ -199,7 +199,7 @@ def behind(url: str, act: Act) -> Iterator[Seen]:
 
 def examples(count: int) -> settings:
     return settings(
-        max_examples=count * settings.default.max_examples // 100,
+        max_examples=count * settings().max_examples // 100,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
 
