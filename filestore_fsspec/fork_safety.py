@@ -7,10 +7,11 @@ its locks were.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
+
+from filestore_fsspec.portability import register_at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,4 +86,4 @@ def _call(hook: Callable[[Any], object] | None, owner: object) -> None:
         _log.exception("%r: not prepared for a fork", owner)
 
 
-os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

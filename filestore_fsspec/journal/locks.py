@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-import struct
 from contextlib import suppress
 
-_FLOCK = "hhqqi0q"
-"""C's `struct flock`: type, whence, start, length, pid (0: the lock is the open file's)."""
+from filestore_fsspec.portability import lock_byte, unlock_byte
+
 _FIRST_OWNER = 2**16
 
 
@@ -25,7 +23,7 @@ class ByteLock:
         """Take the lock; return False if another has it and this is not to wait."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            self._set(handle, fcntl.F_WRLCK, fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK)
+            lock_byte(handle, self.number, wait=wait)
         except BlockingIOError:
             os.close(handle)
             return False
@@ -39,7 +37,7 @@ class ByteLock:
         """Give the lock back."""
         if self._handle is not None:
             # Not by closing alone: a child forked in the meantime has the file open, too.
-            self._set(self._handle, fcntl.F_UNLCK, fcntl.F_OFD_SETLK)
+            unlock_byte(self._handle, self.number)
             self.leave()
 
     def leave(self) -> None:
@@ -57,9 +55,6 @@ class ByteLock:
     def __del__(self) -> None:
         with suppress(OSError):
             self.leave()
-
-    def _set(self, handle: int, kind: int, how: int) -> None:
-        fcntl.fcntl(handle, how, struct.pack(_FLOCK, kind, os.SEEK_SET, self.number, 1, 0))
 
 
 def new_owner(path: str) -> ByteLock:

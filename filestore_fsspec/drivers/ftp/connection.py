@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import ftplib
-import select
 import socket
 import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
+
+from filestore_fsspec.portability import readiness
 
 _REPLY_LINES = 1000
 
@@ -88,7 +89,6 @@ class Connection(ftplib.FTP):
         self._unread = b""
         self._deadline = 0.0
         self._secret = ""
-        self._poll = select.poll()
         try:
             self._connect()
             self.features = self._ask_features() if features is None else features
@@ -100,7 +100,7 @@ class Connection(ftplib.FTP):
             self.close()
             raise
         self.sock.settimeout(settings.read_timeout)
-        self._poll.register(self.sock, select.POLLIN)
+        self._has_input = readiness(self.sock)
 
     @property
     def in_step(self) -> bool:
@@ -109,7 +109,7 @@ class Connection(ftplib.FTP):
 
     def is_quiet(self) -> bool:
         """Tell whether an idle connection has nothing to say: what comes unasked is its end."""
-        return not self._unread and not self._poll.poll(0)
+        return not self._unread and not self._has_input(0)
 
     def _connect(self) -> None:
         want = self.settings

@@ -8,7 +8,6 @@ and waits for notices that some servers never send.
 from __future__ import annotations
 
 import ftplib
-import select
 import socket
 import ssl
 import time
@@ -16,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.ftp.connection import Connection
+from filestore_fsspec.portability import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -121,9 +121,7 @@ def _end(connection: socket.socket, timeout_seconds: float) -> None:
     """
     with suppress(OSError):
         if isinstance(connection, ssl.SSLSocket):
-            writable = select.poll()
-            writable.register(connection, select.POLLOUT)
-            writable.poll(timeout_seconds * 1000)
+            readiness(connection, to_write=True)(timeout_seconds)
             connection.setblocking(False)  # noqa: FBT003 - socket's own signature
             with suppress(ssl.SSLWantReadError):
                 connection.unwrap()

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
 from filestore_fsspec.drivers.shared.errors import already_there
 from filestore_fsspec.keys import temporary_path
+from filestore_fsspec.portability import BINARY, link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 
 
@@ -130,7 +131,7 @@ def rename(temporary: str, path: str, mode: str) -> None:
         os.replace(temporary, path)
         return
     try:
-        os.link(temporary, path)
+        link(temporary, path)
     except FileExistsError as error:
         raise _taken(path) from error
     except OSError as error:

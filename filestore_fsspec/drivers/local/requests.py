@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from filestore_fsspec.drivers.local.atomic import open_new, rename
 from filestore_fsspec.drivers.shared.errors import absent, already_there
 from filestore_fsspec.drivers.shared.folders import parent_of
+from filestore_fsspec.portability import BINARY, NOT_BLOCKING
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.shared.driver import Info
     from filestore_fsspec.drivers.shared.files import Content, Handle
 
-OPEN_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not block a reader
+OPEN_TO_READ = os.O_RDONLY | BINARY | NOT_BLOCKING
 _BLOCK_BYTES = 2**20
 _MAX_READ = 2**30  # one read() of Linux stops short of 2 GiB
 # A path that runs through a file, or whose name no disk can hold, cannot be there.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from filestore_fsspec.drivers.sftp.pipelining import (
 )
 from filestore_fsspec.drivers.sftp.write import make_folder, rename, send
 from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.portability import write_at
 
 if TYPE_CHECKING:
     from fsspec.callbacks import Callback
@@ -70,7 +70,7 @@ class SFTPRequests:
             callback.set_size(size)
 
             async def keep(block: bytes, offset: int) -> None:
-                await asyncio.to_thread(_write_at, file.fileno(), block, offset)
+                await asyncio.to_thread(write_at, file.fileno(), block, offset)
                 callback.relative_update(len(block))
 
             await keep(data, 0)
@@ -156,10 +156,3 @@ class SFTPHandle:
     def close(self) -> None:
         """Let the server close it."""
         self._link.soon(lambda: self._link.later(self._file.close()))
-
-
-def _write_at(fd: int, block: bytes, offset: int) -> None:
-    left = memoryview(block)
-    while left:
-        written = os.pwrite(fd, left, offset)
-        left, offset = left[written:], offset + written
