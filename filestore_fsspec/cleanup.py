@@ -54,6 +54,7 @@ async def remove_stale_files(
     call: Call,
     root: str,
     older_than_seconds: float,
+    prefix: str,
     rest: Callable[[float], None] = lambda _worked_seconds: None,
 ) -> list[str]:
     """Remove what is left below `root`, and return the paths removed.
@@ -64,6 +65,7 @@ async def remove_stale_files(
         call: see `Call`.
         root: what stands before every path.
         older_than_seconds: what was written to since is left alone; 0 removes all there is.
+        prefix: what the names of temporary files begin with.
         rest: called after each page of the listing with the seconds that it took.
     """
     removed: list[str] = []
@@ -74,7 +76,7 @@ async def remove_stale_files(
         infos, token = await call(Driver.stale_files, root, token)
         for info in infos:
             if latest is None and older_than_seconds > 0:
-                latest = await _now(call, root) - timedelta(seconds=older_than_seconds)
+                latest = await _now(call, root, prefix) - timedelta(seconds=older_than_seconds)
             try:
                 if latest is None or await _was_left_by(latest, call, info):
                     await call(Driver.remove_stale, info)
@@ -94,12 +96,12 @@ async def _was_left_by(latest: datetime, call: Call, info: Info) -> bool:
     return modified is not None and modified <= latest
 
 
-async def _now(call: Call, root: str) -> datetime:
+async def _now(call: Call, root: str, prefix: str) -> datetime:
     """Return the time by the clock that dates the files: that of one written now.
 
     A server's may be hours off: an FTP server's may not be UTC, whatever RFC 3659 says.
     """
-    path = temporary_path(root)
+    path = temporary_path(root, prefix)
     await call(Driver.pipe_file, path, b"")
     try:
         modified = (await call(Driver.info, path))["modified"]
@@ -177,7 +179,9 @@ class Cleaner:
                 raise Stopped
 
         try:
-            return run(remove_stale_files(call, self._target.root, AGE_SECONDS, rest))
+            target = self._target
+            prefix = target.temporary_prefix
+            return run(remove_stale_files(call, target.root, AGE_SECONDS, prefix, rest))
         finally:
             fs.stop_threads()
             fs.close()

@@ -24,7 +24,7 @@ _SHARDED_LENGTH = 64
 _SHARD_FOLDER = re.compile(r"(?:[^/](?:/[^/]){0,3})?")
 _SHARD_DEPTH = 4
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
-_TEMPORARY = re.compile(r"(?:^|/)\.filestore-[0-9a-f]{32}\.part$")
+_TEMPORARY = re.compile(r"[^/]filestore-[0-9a-f]{32}\.part$")
 
 
 def parse_key(key: str) -> str:
@@ -68,14 +68,17 @@ def begins_a_key(prefix: str) -> bool:
     return not prefix or is_key(f"{prefix}_")
 
 
-def temporary_path(path: str) -> str:
-    """Return a new, unguessable name in the folder of `path`, hidden from every listing of ours."""
+def temporary_path(path: str, prefix: str = ".") -> str:
+    """Return a new, unguessable name in the folder of `path`, hidden from every listing of ours.
+
+    `prefix` begins the name: some servers forbid names with a leading dot.
+    """
     folder, slash, _name = path.rpartition("/")
-    return f"{folder}{slash}.filestore-{secrets.token_hex(16)}.part"
+    return f"{folder}{slash}{prefix}filestore-{secrets.token_hex(16)}.part"
 
 
 def is_temporary(path: str) -> bool:
-    """Tell whether `path` was made by `temporary_path`."""
+    """Tell whether `path` was made by `temporary_path`, with any prefix."""
     return _TEMPORARY.search(path) is not None
 
 

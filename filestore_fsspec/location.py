@@ -430,7 +430,9 @@ class Location:
         ) -> T:
             return await self.attempt(runner, "clean up", self._root, method, *args, **kwargs)
 
-        return await remove_stale_files(call, self._root, older_than_seconds)
+        return await remove_stale_files(
+            call, self._root, older_than_seconds, self.target.temporary_prefix
+        )
 
     def get(self, path: str) -> bytes:
         """Return the content of `path`. Raises as `read` does."""

@@ -83,6 +83,26 @@ class CleanedOptions(Options):
         return seconds if self.cleanup else None
 
 
+def _parse_prefix(value: str) -> str:
+    if not value or "/" in value or not value.isprintable():
+        raise ValueError("the first characters of a file name, without a slash")
+    return value
+
+
+class RenamingOptions(CleanedOptions):
+    """The options of servers whose renames and names differ from a disk's."""
+
+    replace: Literal["atomic", "aside"] = "atomic"
+    """Whether a rename replaces, or the old file has to be renamed out of the way first."""
+    temporary_prefix: Annotated[str, BeforeValidator(_parse_prefix)] = "."
+    """What the names of temporary files begin with."""
+
+    @property
+    def renaming(self) -> dict[str, str]:
+        """Both as a driver's arguments."""
+        return {"replace": self.replace, "temporary_prefix": self.temporary_prefix}
+
+
 REMOTE_CLEANUP_SECONDS = 60.0
 """A process that lives shorter shall not log in twice."""
 
@@ -124,6 +144,11 @@ class Target:
     """How long after a write what killed writers left is looked for; None where it is not."""
     required: str | None = None
     """The folder, bucket or container without which what the location has is unknown."""
+
+    @property
+    def temporary_prefix(self) -> str:
+        """What the names of temporary files begin with."""
+        return str(self.storage_options.get("temporary_prefix", "."))
 
     @property
     def secrets(self) -> tuple[str, ...]:

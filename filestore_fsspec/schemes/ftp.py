@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from filestore_fsspec.schemes.base import (
     REMOTE_CLEANUP_SECONDS,
-    CleanedOptions,
     Flag,
+    RenamingOptions,
     Target,
     TLSOptions,
     as_folder,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _IMPLICIT_PORT = 990
 
 
-class _BothOptions(TLSOptions, CleanedOptions):
+class _BothOptions(TLSOptions, RenamingOptions):
     """The options of `ftp` and `ftps` URLs."""
 
 
@@ -63,6 +63,7 @@ def _target(url: StorageUrl, options: _BothOptions, tls: str) -> Target:
             "password": url.password,
             "tls": tls,
             **options.tls_check,
+            **options.renaming,
             **options.timeouts,
         },
         layout=layout_of(options, "sharded"),

@@ -8,8 +8,8 @@ from pydantic import SecretStr  # noqa: TC002 - the model needs it at run time
 
 from filestore_fsspec.schemes.base import (
     REMOTE_CLEANUP_SECONDS,
-    CleanedOptions,
     Flag,
+    RenamingOptions,
     Target,
     layout_of,
     parse_options,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.urls import StorageUrl
 
 
-class SFTPOptions(CleanedOptions):
+class SFTPOptions(RenamingOptions):
     """The options of `sftp` URLs."""
 
     private_key: str | None = None
@@ -46,6 +46,7 @@ def translate(url: StorageUrl) -> Target:
             "private_key_pass": passphrase.get_secret_value() if passphrase else None,
             "validate_host": options.validate_host,
             "known_hosts": options.known_hosts,
+            **options.renaming,
             **options.timeouts,
         },
         layout=layout_of(options, "sharded"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from filestore_fsspec import Location
-from filestore_fsspec.keys import temporary_path
+from filestore_fsspec.keys import is_temporary, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,12 @@ SERVERS = ["file_service", "ftp_plain", "ftp_vsftpd", "sftp_openssh", "sftp_asyn
 class Tree:
     """A folder on a server's disk, and the filesystem that shows it."""
 
-    def __init__(self, service: Service, kind: str) -> None:
+    def __init__(self, service: Service, kind: str, **options: str) -> None:
         name = f"odd-{secrets.token_hex(6)}"
         self.folder: Path = service.raw.folder / name  # type: ignore[attr-defined]  # of a folder
         self.folder.mkdir(mode=0o777)
         self.folder.chmod(0o777)
-        self.location = Location(service.url(name))
+        self.location = Location(service.url(name, **options))
         # pyftpdlib lists no dangling link, a pipe as a file, and other bytes for a name.
         self.tells_all = kind != "ftp_plain"
         self.fs: Any = self.location.fs
@@ -164,3 +164,73 @@ def test_find_knows_what_info_knows(tree: Tree) -> None:
     assert info["size"] == 5
     assert info["type"] == "file"
     assert tree.fs.info(Path(info["name"]))["size"] == 5
+
+
+@pytest.fixture(params=["ftp_plain", "ftp_vsftpd", "sftp_asyncssh"])
+def aside(request: pytest.FixtureRequest) -> Iterator[Tree]:
+    options = {"replace": "aside", "temporary_prefix": "tmp-"}
+    tree = Tree(request.getfixturevalue(request.param), request.param, **options)
+    yield tree
+    tree.location.close()
+
+
+def test_what_is_replaced_is_renamed_out_of_the_way(
+    aside: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, renamed = aside.fs.requests.rename, []
+
+    async def rename(source: str, path: str, *, replace: bool) -> None:
+        assert not replace  # by which this server's own rename is meant
+        renamed.append((source, path))
+        await real(source, path, replace=False)
+
+    monkeypatch.setattr(aside.fs.requests, "rename", rename)
+    path = aside.path("x")
+    for content in (b"one", b"two"):
+        aside.fs.pipe_file(path, content)
+        assert aside.fs.cat_file(path) == content
+    aside.fs.pipe_file(aside.path("y"), b"three")
+    aside.fs.mv(aside.path("y"), path)
+    assert [each.name for each in aside.folder.iterdir()] == ["x"]
+    assert (aside.folder / "x").read_bytes() == b"three"
+    temporary = {name.rpartition("/")[2] for pair in renamed for name in pair} - {"x", "y"}
+    assert len(temporary) == 5
+    assert all(name.startswith("tmp-") and is_temporary(name) for name in temporary)
+    (aside.folder / "folder").mkdir(mode=0o777)
+    with pytest.raises(IsADirectoryError):
+        aside.fs.pipe_file(aside.path("folder"), b"four")
+    assert sorted(each.name for each in aside.folder.iterdir()) == ["folder", "x"]
+
+
+def test_what_could_not_be_replaced_is_as_it_was(
+    aside: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, others = aside.path("x"), aside.fs.requests.rename, 0
+    aside.fs.pipe_file(path, b"old")
+    set_aside = []
+
+    async def rename(source: str, target: str, *, replace: bool) -> None:
+        if source == path:
+            set_aside.append(target)
+        elif source not in set_aside:
+            raise PermissionError("refused")
+        await real(source, target, replace=replace)
+
+    monkeypatch.setattr(aside.fs.requests, "rename", rename)
+    with pytest.raises(PermissionError):
+        aside.fs.pipe_file(path, b"new")
+    assert aside.fs.cat_file(path) == b"old"
+    assert [each.name for each in aside.folder.iterdir()] == ["x"]
+
+    async def be_slow(source: str, target: str, *, replace: bool) -> None:
+        nonlocal others
+        if target == path and others < 2:
+            others += 1
+            (aside.folder / "x").write_bytes(b"another's")
+            (aside.folder / "x").chmod(0o666)
+        await real(source, target, replace=replace)
+
+    monkeypatch.setattr(aside.fs.requests, "rename", be_slow)
+    aside.fs.pipe_file(path, b"new")
+    assert (aside.folder / "x").read_bytes() == b"new"
+    assert [each.name for each in aside.folder.iterdir()] == ["x"]

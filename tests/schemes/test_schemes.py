@@ -40,6 +40,19 @@ def target_of(url_text: str) -> Target:
         ("ftps://h/a?tls=explicit", "ftp", "/a/", {"tls": "explicit", "port": 990}),
         ("sftp://u:p@h/a/b", "sftp", "/a/b/", {"port": 22, "password": "p", "validate_host": True}),
         ("sftp://u@h", "sftp", "", {"password": None, "private_key": None}),
+        *(
+            (
+                f"{scheme}://h/a{query}",
+                protocol,
+                "/a/",
+                {"replace": how, "temporary_prefix": prefix},
+            )
+            for scheme, protocol in {"ftp": "ftp", "ftps": "ftp", "sftp": "sftp"}.items()
+            for query, how, prefix in (
+                ("", "atomic", "."),
+                ("?replace=aside&temporary_prefix=tmp%2b", "aside", "tmp+"),
+            )
+        ),
         (
             "sftp://u@h:2/a?private_key=/k&private_key_pass=s+p&validate_host=0&known_hosts=/kh",
             "sftp",
@@ -131,6 +144,8 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
         ("ftp://h/a?use_tls=maybe", ["'use_tls' takes true or false"]),
         ("ftps://h/a?tls=both", ["'tls' takes 'implicit' or 'explicit'"]),
         ("ftp://h/a?read_timeout=0", ["'read_timeout' takes greater than 0"]),
+        ("sftp://h/a?replace=never", ["'replace' takes 'atomic' or 'aside'"]),
+        ("ftp://h/a?temporary_prefix=a/", ["'temporary_prefix' takes the first characters of a"]),
         ("ftp://h/a?layout=deep", ["'layout' takes 'sharded', 'verbatim' or 'flat'"]),
         ("ftp://h/a?name=near", ["a name other than near, far, all, any"]),
         ("s3://h/a", ["'s3_bucket' is required"]),

@@ -40,6 +40,8 @@ class FTPDriver(BlockingFolderDriver, AbstractFileSystem):  # type: ignore[misc]
         ca_bundle: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
+        replace: Literal["atomic", "aside"] = "atomic",
+        temporary_prefix: str = ".",
         connections: int = 8,
         **kwargs: Any,
     ) -> None:
@@ -55,6 +57,9 @@ class FTPDriver(BlockingFolderDriver, AbstractFileSystem):  # type: ignore[misc]
             ca_bundle: a PEM file of the authorities to trust; the system's own if None.
             connect_timeout: seconds for each step of making a connection.
             read_timeout: seconds without a byte or a reply after which a call gives up.
+            replace: `aside` renames the old file to a temporary name first, for servers whose
+                rename does not replace: for a moment there is neither.
+            temporary_prefix: what the names of temporary files begin with.
             connections: at most so many at a time.
             **kwargs: fsspec's own.
         """
@@ -65,6 +70,7 @@ class FTPDriver(BlockingFolderDriver, AbstractFileSystem):  # type: ignore[misc]
             host, port, username, password, tls, context, connect_timeout, read_timeout
         )
         self.requests = FTPRequests(Pool(settings, connections))
+        self.replace, self.temporary_prefix = replace, temporary_prefix
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:

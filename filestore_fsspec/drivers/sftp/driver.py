@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fsspec.asyn import AsyncFileSystem
 from sshfs import SSHFileSystem
@@ -44,6 +44,8 @@ class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # ssh
         known_hosts: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
+        replace: Literal["atomic", "aside"] = "atomic",
+        temporary_prefix: str = ".",
         asynchronous: bool = False,
         loop: asyncio.AbstractEventLoop | None = None,
         **kwargs: Any,
@@ -62,6 +64,9 @@ class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # ssh
             known_hosts: Path of the file with trusted host keys; by default ~/.ssh/known_hosts.
             connect_timeout: Seconds that connecting may take, log-in included.
             read_timeout: Seconds without an answer after which the connection is given up.
+            replace: `aside` renames the old file to a temporary name first, for servers whose
+                rename does not replace: for a moment there is neither.
+            temporary_prefix: What the names of temporary files begin with.
             asynchronous: Whether the coroutines are awaited by the caller.
             loop: Event loop for the sync methods.
             kwargs: fsspec's own options.
@@ -83,6 +88,7 @@ class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # ssh
             )
         )
         self.requests = SFTPRequests(connection)
+        self.replace, self.temporary_prefix = replace, temporary_prefix
         weakref.finalize(self, connection.abandon).atexit = False
 
     @classmethod

@@ -20,7 +20,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
@@ -207,6 +207,10 @@ class FolderDriver(DriverBase):
     """From here on, creating asks first whether something is there: sending costs more."""
     read_bytes: ClassVar[int] = READ_BYTES
     """What an open file reads ahead at its start."""
+    replace: Literal["atomic", "aside"] = "atomic"
+    """Whether a rename replaces, or the old file is renamed out of the way first."""
+    temporary_prefix: str = "."
+    """What the names of temporary files begin with."""
 
     _strip_protocol: Callable[[Any], Any]
     _expand_path: Callable[..., Coroutine[Any, Any, list[str]]]
@@ -481,7 +485,7 @@ class FolderDriver(DriverBase):
     async def _write(self, path: str, content: Content, mode: str) -> None:
         file = await self._send(path, content, mode)
         try:
-            await self.requests.rename(file.temporary, path, replace=mode != "create")
+            await self._commit(file)
         except BaseException as error:
             await self._drop(file.temporary, error)
             raise
@@ -490,7 +494,7 @@ class FolderDriver(DriverBase):
         """Write to a temporary file for `path`."""
         if mode == "create" and content.size > self.ask_first_bytes:
             await self._refuse_to_write(path, mode)
-        file = Unnamed(self, temporary_path(path), path, mode)
+        file = Unnamed(self, temporary_path(path, self.temporary_prefix), path, mode)
         try:
             await self.requests.send(file.temporary, content)
         except BaseException as error:
@@ -539,7 +543,59 @@ class FolderDriver(DriverBase):
             return await self._send(path, Content(file), mode)
 
     async def _commit(self, file: Unnamed) -> None:
-        await self.requests.rename(file.temporary, file.path, replace=file.mode != "create")
+        if file.mode == "create":
+            await self.requests.rename(file.temporary, file.path, replace=False)
+        else:
+            await self._replace(file.temporary, file.path)
+
+    async def _replace(self, source: str, path: str, attempts: int = 3) -> None:
+        """Rename `source`, over a file at `path` if one is there.
+
+        With `replace=aside` that takes two steps, and begins anew where another writer is faster.
+        """
+        if self.replace == "atomic":
+            await self.requests.rename(source, path, replace=True)
+            return
+        old = await self._set_aside(path)
+        try:
+            await self.requests.rename(source, path, replace=False)
+        except FileExistsError:
+            await self._forget(old)
+            if attempts == 1:
+                raise
+            await self._replace(source, path, attempts - 1)
+        except BaseException as error:
+            await self._restore(old, path, error)
+            raise
+        else:
+            await self._forget(old)
+
+    async def _set_aside(self, path: str) -> str | None:
+        """Give a file a temporary name, and return that; None if there is no file."""
+        kind = await self._kind(path)
+        if kind == "directory":
+            raise IsADirectoryError(errno.EISDIR, "a directory exists at that path", path)
+        if kind is None:
+            return None
+        old = temporary_path(path, self.temporary_prefix)
+        try:
+            await self.requests.rename(path, old, replace=False)
+        except Absent:
+            return None
+        return old
+
+    async def _restore(self, old: str | None, path: str, reason: BaseException) -> None:
+        """Give a file its name again because of `reason`, which gets a note if that fails."""
+        if old is not None:
+            try:
+                await self.requests.rename(old, path, replace=False)
+            except OSError as error:
+                reason.add_note(f"the old content of {path} is in {old}: {error}")
+
+    async def _forget(self, old: str | None) -> None:
+        if old is not None:
+            with suppress(OSError):  # what replaced it is there; the cleanup removes it later
+                await self.requests.remove(old)
 
     async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
         file = await self._prepare(lpath, path, mode)
@@ -574,12 +630,12 @@ class FolderDriver(DriverBase):
         """Rename a file, or a folder with all in it, in one step; make the folders above."""
         source, path = self._strip_protocol(path1), self._strip_protocol(path2)
         try:
-            await self.requests.rename(source, path, replace=True)
+            await self._replace(source, path)
         except Absent:
             if await self._kind(source) is None:
                 raise absent(source) from None
             await self._make_parents(path)
-            await self.requests.rename(source, path, replace=True)
+            await self._replace(source, path)
 
     # Removing, and folders
 
