@@ -10,7 +10,7 @@ EXPLORE ?= 20
 PROPERTIES := $(shell grep -rl "^from hypothesis" tests --include "test_*.py")
 RELEASES := tests/contract/releases.py tests/schemes tests/unit/test_private_names.py
 
-.PHONY: demo test lowest newest faults kills soak explore ceph bench fuzz check format compose clean
+.PHONY: demo test lowest newest docs faults kills soak explore ceph bench fuzz check format compose clean
 
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
@@ -20,6 +20,9 @@ test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, e
 
 lowest newest: %: .%/ready .services/azurite  ## the contract with the oldest, and the newest releases that pyproject.toml allows
 	PATH="$(CURDIR)/$(BIN):$$PATH" .$@/bin/python -m pytest -q -n 2 --dist loadscope $(RELEASES) $(ARGS)
+
+docs: .venv/ready  ## the documentation as a site, into .site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 faults: .venv/ready .services/azurite  ## every fault under every function, as a table: a quarter of an hour
 	PATH="$(CURDIR)/$(BIN):$$PATH" FILESTORE_SERVICES=required FILESTORE_FAULTS=all $(BIN)/python -m pytest -q -n 2 tests/faults/test_matrix.py $(ARGS)
@@ -104,4 +107,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .lowest .newest .services .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .lowest .newest .services .fuzz .site .mypy_cache .pytest_cache .ruff_cache .hypothesis

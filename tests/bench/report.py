@@ -30,11 +30,12 @@ Times are medians of the rounds (for single calls: of each round's median call);
 predecessor's time over the contender's in the same round: the median, and in brackets the least
 and the most; memory is the peak above what the imports took (unknown of programs).
 
-The predecessor is `assemblyline.filestore`; `fast` is `engine=obstore`; fsspec's own filesystems,
-s3fs, adlfs and sshfs are measured as they come, obstore and OpenDAL with 64 calls at once in
-batches. `far` rows have a line with 5 ms each way. The file stores' puts refuse to overwrite, and
-show nothing half-written; those of the others may not. What holds the rows that are below their aim
-stands in [limits.md](limits.md).
+`predecessor` is Assemblyline's file store (`assemblyline.filestore`); `fast` is `engine=obstore`;
+fsspec's own filesystems, s3fs, adlfs and sshfs are measured as they come, obstore and OpenDAL with
+64 calls at once in batches. `far` rows have a line with 5 ms each way. The file stores' puts refuse
+to overwrite, and show nothing half-written; those of the others may not. What holds the rows that
+are below their aim
+stands in [What limits the slower rows](limits.md).
 
 ![How many times as fast as the predecessor](benchmarks.png)
 """

@@ -1,4 +1,4 @@
-"""The matrix is what the README says, and the part of every test run leaves no row out."""
+"""The matrix is what the documentation says, and the part of every test run leaves no row out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tests.faults.matrix import FUNCTIONS, SCHEMES, TROUBLES, cells, in_part, reason_against
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/guide/failures.md"
 
 
-def test_the_readme_counts_the_cells() -> None:
-    text = README.read_text()
+def test_the_documentation_counts_the_cells() -> None:
+    text = PAGE.read_text()
     shown = dict(
         re.findall(r"^\| `?(\w+)`? \| ([\d,]+) \| [\d,]+ \| 0 \| 0 \|", text, re.MULTILINE)
     )

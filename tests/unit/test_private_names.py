@@ -1,4 +1,4 @@
-"""docs/private-names.md holds every private name of another package that is used, and no other."""
+"""The documentation lists every private name of another package that is used, and no other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INTERFACE = {*async_methods, "_replace", "_typeshed"} - {"_mv"}
 
 def listed() -> set[tuple[str, str]]:
     """Return the list's pairs of an owner and a name of it."""
-    rows = ROW.findall((ROOT / "docs/private-names.md").read_text())
+    rows = ROW.findall((ROOT / "docs/development/private-names.md").read_text())
     return {(owner, name) for owner, names, *_ in rows for name in re.findall(r"`(\w+)`", names)}
 
 
@@ -149,8 +149,8 @@ def test_each_that_is_used_is_listed_and_no_other() -> None:
     ours = set().union(*(defined_in(ast.parse(path.read_text())) for path in SOURCES))
     others = asked_of_others() - {name for _, name in known} - ours
     used = shared | {(owner, name) for owner, name in known if name in asked_of_others()}
-    assert (shared - known, others) == (set(), set()), "not in docs/private-names.md"
-    assert known - used == set(), "in docs/private-names.md, but not used any more"
+    assert (shared - known, others) == (set(), set()), "not in docs/development/private-names.md"
+    assert known - used == set(), "in docs/development/private-names.md, but not used any more"
 
 
 @pytest.mark.parametrize(("owner", "name"), sorted(listed()))
