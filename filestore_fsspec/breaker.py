@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
 _MAX_SECONDS = 30.0
-
-log = logging.getLogger("filestore_fsspec")
 
 State = Literal["closed", "open", "half-open"]
 
@@ -87,14 +85,14 @@ class Breaker:
 class Circuit:
     """A location's breaker, if it has one: told of every outcome, and asked before every call."""
 
-    def __init__(self, label: str, breaker: Breaker | None) -> None:
-        """`label` names the location in the log."""
-        self.label, self.breaker = label, breaker
+    def __init__(self, label: str, breaker: Breaker | None, log: logging.Logger) -> None:
+        """`label` names the location in `log`."""
+        self.label, self.breaker, self._log = label, breaker, log
 
     def fresh(self) -> Circuit:
         """Return the same, closed and with locks of its own: for a forked child."""
         breaker = self.breaker and Breaker(self.breaker.failures, self.breaker.seconds)
-        return Circuit(self.label, breaker)
+        return Circuit(self.label, breaker, self._log)
 
     @property
     def state(self) -> State:
@@ -122,7 +120,7 @@ class Circuit:
             try:
                 thread.start()
             except RuntimeError as error:
-                log.warning("%s: cannot be probed: %s", self.label, error)
+                self._log.warning("%s: cannot be probed: %s", self.label, error)
                 self.record(answered=False)
         return True
 
@@ -133,9 +131,9 @@ class Circuit:
             return
         if answered:
             if breaker.succeeded():
-                log.warning("%s: answers again", self.label)
+                self._log.warning("%s: answers again", self.label)
         elif breaker.failed():
-            log.warning("%s: failed, and is not asked for %g s", self.label, breaker.seconds)
+            self._log.warning("%s: failed, and is not asked for %g s", self.label, breaker.seconds)
 
     def _probe(self, probe: Callable[[], bool]) -> None:
         answered = False

@@ -6,7 +6,6 @@ written, one folder after the other, resting nine times as long as it works.
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -20,6 +19,7 @@ from filestore_fsspec.errors import NotFound
 from filestore_fsspec.keys import temporary_path
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Awaitable, Callable
 
     from filestore_fsspec.drivers.shared.driver import Info
@@ -33,8 +33,6 @@ AGE_SECONDS = 3600.0
 _EVERY_SECONDS = 3600.0
 _RESTS = 9
 _JOIN_SECONDS = 1.0
-
-_log = logging.getLogger("filestore_fsspec")
 
 
 class Call(Protocol):
@@ -117,9 +115,9 @@ class Cleaner:
     _passed: dict[str, float] = {}  # noqa: RUF012 - of this process
     """When the latest pass over each location began."""
 
-    def __init__(self, target: Target, after_seconds: float) -> None:
+    def __init__(self, target: Target, after_seconds: float, log: logging.Logger) -> None:
         """Begin `after_seconds` after a write, if no pass has begun within an hour."""
-        self._target = target
+        self._target, self._log = target, log
         self._after_seconds = after_seconds
         self._next = 0.0
         self._stop = Event()
@@ -157,10 +155,10 @@ class Cleaner:
         except Stopped:
             self._passed.pop(label, None)
         except OSError as error:
-            _log.info("%s: cannot be cleaned up: %s", label, type(error).__name__)
+            self._log.info("%s: cannot be cleaned up: %s", label, type(error).__name__)
         else:
             if removed:
-                _log.info("%s: removed %d stale temporary files", label, len(removed))
+                self._log.info("%s: removed %d stale temporary files", label, len(removed))
 
     def _pass(self, stop: Event) -> list[str]:
         # A filesystem of its own: a server that allows one connection refuses this one, and the
@@ -187,8 +185,8 @@ class Cleaner:
             fs.close()
 
 
-def cleaner_of(target: Target) -> Cleaner | None:
+def cleaner_of(target: Target, log: logging.Logger) -> Cleaner | None:
     """Return what cleans a location up, if anything is to."""
     if target.cleanup_after_seconds is None or target.read_only:
         return None
-    return Cleaner(target, target.cleanup_after_seconds)
+    return Cleaner(target, target.cleanup_after_seconds, log)

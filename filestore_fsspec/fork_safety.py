@@ -6,11 +6,11 @@ its locks were.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
+from filestore_fsspec.logs import logger_of
 from filestore_fsspec.portability import register_at_fork
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log = logging.getLogger("filestore_fsspec")
+_log = logger_of()
 
 
 class _Hooks(NamedTuple):

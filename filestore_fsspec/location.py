@@ -5,6 +5,7 @@ Its coroutines take a runner (see `bridge`); operations are built from them.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from contextlib import suppress
@@ -23,6 +24,7 @@ from filestore_fsspec.error_mapping import exception_of, is_answer, local_errors
 from filestore_fsspec.errors import FileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.fork_safety import keep, watch_forks
 from filestore_fsspec.keys import begins_a_key, is_key, parse_key, temporary_path
+from filestore_fsspec.logs import logger_of
 from filestore_fsspec.retry import ATTEMPTS, AmbiguousCreate, call_with_retry
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
@@ -63,6 +65,7 @@ class Location:
         source: object,
         connection_attempts: int | None = None,
         breaker: Breaker | None = None,
+        logger: str | None = None,
     ) -> None:
         """Parse `source`, a URL or the predecessor's host mapping. Touches no network.
 
@@ -71,6 +74,7 @@ class Location:
             connection_attempts: how often a call that a dropped connection ended is tried, 3 by
                 default.
             breaker: says when it is not to be asked; None is never.
+            logger: the name of its logger; the environment's or `filestore_fsspec` by default.
 
         Raises:
             InvalidURL: `source` cannot be used; the message says what is allowed.
@@ -83,6 +87,7 @@ class Location:
         self.url = parse(source)
         self.target = translate(self.url)
         self.attempts = connection_attempts or ATTEMPTS
+        self.log = logging.getLogger(logger) if logger else logger_of()
         self._start(breaker)
 
     def _start(self, breaker: Breaker | None) -> None:
@@ -90,17 +95,17 @@ class Location:
         self._layout = self.target.layout
         self._fs: Any = None
         self._lock = threading.Lock()
-        self._circuit = Circuit(self.target.label, breaker)
-        self._cleaner = cleaner_of(self.target)
+        self._circuit = Circuit(self.target.label, breaker, self.log)
+        self._cleaner = cleaner_of(self.target, self.log)
         watch_forks(self, in_child=Location._forget)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process; `url` keeps its password as a `SecretStr`."""
         breaker = self.breaker and (self.breaker.failures, self.breaker.seconds)
-        return {"url": self.url, "attempts": self.attempts, "breaker": breaker}
+        return {"url": self.url, "attempts": self.attempts, "breaker": breaker, "log": self.log}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.url, self.attempts = state["url"], state["attempts"]
+        self.url, self.attempts, self.log = state["url"], state["attempts"], state["log"]
         self.target = translate(self.url)
         self._start(state["breaker"] and Breaker(*state["breaker"]))
 
@@ -192,7 +197,7 @@ class Location:
         if required is not None and method in _WRITES:
             await self._require(required, runner, action, key)
         try:
-            answer = await call_with_retry(runner, self.fs, self.attempts, method, *args, **kwargs)
+            answer = await call_with_retry(runner, self, action, key, method, *args, **kwargs)
         except FileExistsError:
             self._circuit.record(answered=True)
             raise
@@ -213,7 +218,7 @@ class Location:
             TransportException: it is not, or that is unknown: "absent" says nothing of an object.
         """
         try:
-            info = await call_with_retry(runner, self.fs, self.attempts, Driver.info, path)
+            info = await call_with_retry(runner, self, action, key, Driver.info, path)
         except Absent:
             info = {"type": "absent"}
         except OSError as error:
@@ -222,6 +227,14 @@ class Location:
         if info["type"] != "directory":
             missing = ConnectionError(f"{path} is not there, and must_exist=true")
             raise self._exception(action, key, missing)
+
+    def retrying(
+        self, action: str, key: str, error: OSError, number: int, pause_seconds: float
+    ) -> None:
+        """Log that a call has failed and is made again."""
+        failure = self._exception(action, key, error)
+        message = "%s; attempt %d of %d in %.1f s"
+        self.log.warning(message, failure, number, self.attempts, pause_seconds)
 
     def is_circuit_open(self) -> bool:
         """Tell whether its breaker says not to ask it; if it is time, have a thread probe it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from filestore_fsspec.deadline import seconds_left
 from filestore_fsspec.drivers.shared.driver import Driver
@@ -21,6 +21,7 @@ ATTEMPTS = 3
 """How often a call is tried that a dropped connection ended."""
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 30.0
+_MAX_DOUBLINGS = 8  # 51 seconds, more than the longest pause
 _ONLY_ONCE = {Driver.commit}
 """What may have been done although the answer was lost, and fails when it is done again."""
 
@@ -29,18 +30,34 @@ class AmbiguousCreate(FileExistsError):
     """What was to be created is there: it may be what an attempt before has made."""
 
 
+class Retried(Protocol):
+    """What is asked again; it is a `Location`."""
+
+    attempts: int
+
+    @property
+    def fs(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        """The filesystem."""
+
+    def retrying(
+        self, action: str, key: str, error: OSError, number: int, pause_seconds: float
+    ) -> None:
+        """Note that attempt `number` follows after a pause, and what ended the one before."""
+
+
 async def call_with_retry(
     runner: Runner,
-    fs: Driver,
-    attempts: int,
+    location: Retried,
+    action: str,
+    key: str,
     method: Callable[Concatenate[Driver, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
     """Call a method of the filesystem, and again where a dropped connection ended it.
 
-    The pauses double, jittered, and are never shorter than the server asks for. No attempt begins
-    that the deadline leaves no time for.
+    The pauses double up to 30 seconds, jittered, and are never shorter than the server asks for.
+    No attempt begins that the deadline leaves no time for. `action` and `key` name what is done.
 
     Raises:
         AmbiguousCreate: another attempt than the first found what it was to create.
@@ -50,19 +67,25 @@ async def call_with_retry(
     while True:
         attempt += 1
         try:
-            return await runner.call(fs, method, *args, **kwargs)
+            return await runner.call(location.fs, method, *args, **kwargs)
         except FileExistsError as error:
             if attempt > 1:
                 raise AmbiguousCreate(*error.args) from error
             raise
         except ConnectionError as error:
-            if attempt >= attempts or isinstance(error, CertificateError) or method in _ONLY_ONCE:
+            if (
+                attempt >= location.attempts
+                or isinstance(error, CertificateError)
+                or method in _ONLY_ONCE
+            ):
                 raise
-            pause = _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            doubled = _FIRST_PAUSE_SECONDS * 2 ** min(attempt - 1, _MAX_DOUBLINGS)
+            pause = min(doubled, _MAX_PAUSE_SECONDS) * random.uniform(0.5, 1)  # noqa: S311 - no secret
             if isinstance(error, RetryAfter):
                 pause = max(pause, error.retry_after_seconds)
             if pause > _time_for_a_pause():
                 raise
+            location.retrying(action, key, error, attempt + 1, pause)
         await runner.pause(pause)
 
 

@@ -43,6 +43,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         breaker_seconds: float = 1.0,
         verify_content: bool = False,
         journal: str | None = None,
+        logger: str | None = None,
         asynchronous: bool = False,
         loop: Any = None,
         batch_size: int | None = None,
@@ -65,6 +66,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             verify_content: see `FileStore`; of a file that is open, only what is read from its
                 start to its end without a gap is checked, and at the end.
             journal: see `FileStore`.
+            logger: see `FileStore`.
             asynchronous: whether coroutines are awaited in the caller's event loop.
             loop: fsspec's; the connections live on its I/O loop in any case.
             batch_size: how many files are under way at once, fsspec's own by default.
@@ -84,6 +86,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
             breaker_seconds=breaker_seconds,
             verify_content=verify_content,
             journal=journal,
+            logger=logger,
         )
         self.location = location
         self._use(store_of_these)

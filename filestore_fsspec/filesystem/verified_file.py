@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from filestore_fsspec.checksum import mismatch, sha256_named_by
 from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable, NotFound
 from filestore_fsspec.filesystem.read_file import ReadFile, Source, size_of
-from filestore_fsspec.operations import log, no_right_content
+from filestore_fsspec.operations import no_right_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,5 +117,5 @@ class VerifiedSource(Source):
         if self.location not in self._wrong:
             error = mismatch(f"{self.location}: cannot read", self._path, found)
             self._wrong[self.location] = error
-            log.warning("%s", error)
+            self.location.log.warning("%s", error)
         raise self._wrong[self.location]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 from filestore_fsspec.bulk import NotDeleted
 from filestore_fsspec.deadline import without_end
 from filestore_fsspec.errors import FileStoreException
-from filestore_fsspec.operations import log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -89,7 +88,7 @@ def record_put(
     Raises:
         FileStoreException: it cannot be recorded; nothing has gone out.
     """
-    if journal is None:
+    if journal is None or not locations:
         return nullcontext(Recording(runner, None))
     # The class is asked for its methods: most stores have no journal, and do not import it.
     record = type(journal).record_put
@@ -100,7 +99,7 @@ def record_delete(
     journal: Journal | None, runner: Runner, locations: Locations, keys: Sequence[str]
 ) -> AbstractAsyncContextManager[Recording]:
     """Record a delete of `keys`; otherwise like `record_put`."""
-    if journal is None:
+    if journal is None or not locations:
         return nullcontext(Recording(runner, None))
     return _recorded(journal, runner, type(journal).record_delete, locations, keys)
 
@@ -109,11 +108,12 @@ def record_delete(
 async def _recorded(
     journal: Journal,
     runner: Runner,
-    record: Callable[Concatenate[Journal, P], Recorded],
+    record: Callable[Concatenate[Journal, Locations, P], Recorded],
+    locations: Locations,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> AsyncIterator[Recording]:
-    recorded = await runner.call(journal, record, *args, **kwargs)
+    recorded = await runner.call(journal, record, locations, *args, **kwargs)
     recording = Recording(runner, recorded)
     try:
         yield recording
@@ -123,4 +123,4 @@ async def _recorded(
                 await runner.call(journal, type(journal).settle, recorded, recording.outcomes)
         except FileStoreException as error:
             # What is done stays recorded, and a replay finds it done.
-            log.warning("%s", error)
+            locations[0].log.warning("%s", error)

@@ -15,7 +15,6 @@ from filestore_fsspec.errors import (
 )
 from filestore_fsspec.journal.pending import identity
 from filestore_fsspec.journal.records import Journal, ReplayEnding, digest
-from filestore_fsspec.operations import log
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -95,7 +94,7 @@ class _Replay:
                 self._journal, Journal.end_replay, leg, ending.recorded, ending.error
             )
             if ending.error is not None:
-                log.warning("replay: %s: %s", ending.state, ending.error)
+                location.log.warning("replay: %s: %s", ending.state, ending.error)
             self.found.append(Replayed(location, leg.key, leg.action, ending.state, ending.error))
 
     async def _carry_out(self, leg: PendingWrite, location: Location) -> _Ending:

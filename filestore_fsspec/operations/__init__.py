@@ -5,7 +5,7 @@ One coroutine each, over `Location`; no I/O of its own. A location says present,
 """
 
 from filestore_fsspec.operations.listing import list_merged, merge_children
-from filestore_fsspec.operations.outcomes import log, no_right_content
+from filestore_fsspec.operations.outcomes import failures_in, no_right_content
 from filestore_fsspec.operations.reading import (
     Located,
     find_each,
@@ -22,11 +22,11 @@ __all__ = [
     "Locations",
     "Page",
     "delete_each",
+    "failures_in",
     "find_each",
     "find_first",
     "list_merged",
     "locate_each",
-    "log",
     "merge_children",
     "need_no_loop",
     "no_right_content",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.errors import NotFound, TransportException
-from filestore_fsspec.operations.outcomes import failures_of, log, unavailable
+from filestore_fsspec.operations.outcomes import failures_of, log_failures, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -42,7 +42,7 @@ async def list_merged(
         except TransportException as error:
             if strict:
                 raise unavailable(f"list {prefix!r}", {location: error}) from error
-            log.warning("%s", error)
+            log_failures({location: error})
 
 
 async def merge_children(
@@ -68,8 +68,7 @@ async def merge_children(
     }
     if unknown and strict:
         raise unavailable(what, unknown)
-    for error in unknown.values():
-        log.warning("%s", error)
+    log_failures(unknown)
     folders = [outcome for outcome in outcomes if isinstance(outcome, list)]
     found: dict[tuple[str, bool], dict[str, Any]] = {}
     for folder in folders:

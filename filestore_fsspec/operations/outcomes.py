@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from filestore_fsspec.errors import (
     CorruptedFileStoreException,
+    FileStoreException,
     LocationUnavailable,
+    PartialWrite,
     PermissionDenied,
     TransportException,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations.select import Locations
 
 T = TypeVar("T")
-
-log = logging.getLogger("filestore_fsspec")
 
 
 def value_of(outcome: T | Exception) -> T:
@@ -39,6 +38,21 @@ def failures_of(locations: Locations, outcomes: Sequence[object]) -> dict[Locati
         elif isinstance(outcome, Exception):
             raise outcome
     return failed
+
+
+def failures_in(error: FileStoreException) -> Collection[Exception]:
+    """Return what each location failed with, if `error` says so, else the error itself."""
+    if isinstance(error, PartialWrite):
+        return error.failed.values() or [error]
+    if isinstance(error, LocationUnavailable):
+        return error.errors.values() or [error]
+    return [error]
+
+
+def log_failures(failed: Mapping[Location, Exception]) -> None:
+    """Log what was unknown, or went wrong, at locations that the others made up for."""
+    for location, error in failed.items():
+        location.log.warning("%s", error)
 
 
 def no_right_content(

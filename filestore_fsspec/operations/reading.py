@@ -9,7 +9,7 @@ from filestore_fsspec.deadline import share
 from filestore_fsspec.errors import CorruptedFileStoreException, NotFound, TransportException
 from filestore_fsspec.operations.outcomes import (
     failures_of,
-    log,
+    log_failures,
     no_right_content,
     unavailable,
     value_of,
@@ -51,7 +51,8 @@ async def read_first(
 ) -> tuple[Location, T]:
     """Ask the locations in order; return the first that has the object, with its answer.
 
-    One whose content is not what it should be is logged and passed over.
+    One whose content is not what it should be is logged and passed over, and so is one whose answer
+    is unknown where a later one has the object.
     Those in `fallback` are asked only if all others said absent.
 
     Raises:
@@ -68,14 +69,17 @@ async def read_first(
             continue
         try:
             with share(len(locations) - number):
-                return location, await read(location)
+                answer = await read(location)
         except NotFound:
             continue
         except TransportException as error:
             unknown[location] = error
         except CorruptedFileStoreException as error:
-            log.warning("%s", error)
+            location.log.warning("%s", error)
             wrong.append(error)
+        else:
+            log_failures(unknown | {each: each.skipped(what) for each in skipped})
+            return location, answer
     unknown.update((location, location.skipped(what)) for location in skipped)
     if wrong:
         raise no_right_content(what, wrong, unknown.values())
@@ -97,10 +101,13 @@ async def find_first(locations: Locations, runner: Runner, key: str) -> list[Loc
     for number, location in enumerate(locations):
         try:
             with share(len(locations) - number):
-                if await location.holds(runner, key):
-                    return [location]
+                held = await location.holds(runner, key)
         except TransportException as error:
             unknown[location] = error
+            continue
+        if held:
+            log_failures(unknown)
+            return [location]
     if unknown:
         raise unavailable(f"look for {key!r}", unknown)
     return []
@@ -113,8 +120,7 @@ async def find_each(locations: Locations, runner: Runner, key: str) -> list[Loca
     unknown = failures_of(locations, outcomes)
     if unknown and not present:
         raise unavailable(f"look for {key!r}", unknown)
-    for error in unknown.values():
-        log.warning("%s", error)
+    log_failures(unknown)
     return present
 
 

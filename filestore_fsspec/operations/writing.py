@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from filestore_fsspec.errors import PartialWrite
-from filestore_fsspec.operations.outcomes import failures_of, log
+from filestore_fsspec.operations.outcomes import failures_of, log_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,8 +33,7 @@ async def write_each(
     failed = failures_of(locations, outcomes)
     if failed and (min_copies is None or len(written) < min_copies):
         raise_partial(what, locations, written, failed)
-    for error in failed.values():
-        log.warning("%s", error)
+    log_failures(failed)
     return written
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from filestore_fsspec.breaker import Breaker
 from filestore_fsspec.bulk import Bulk
 from filestore_fsspec.deadline import end_in, until
-from filestore_fsspec.errors import InvalidURL
+from filestore_fsspec.errors import InvalidURL, ReadOnly
 from filestore_fsspec.location import Location
 from filestore_fsspec.operations import Locations, need_no_loop, select_writable
 
 if TYPE_CHECKING:
+    import logging
     import os
     from contextlib import AbstractContextManager
 
@@ -34,6 +35,7 @@ class Setup:
         breaker_seconds: float = 1.0,
         verify_content: bool = False,
         journal: str | os.PathLike[str] | None = None,
+        logger: str | None = None,
     ) -> None:
         """Parse the locations, near first and far last. Touches no network.
 
@@ -42,7 +44,8 @@ class Setup:
             connection_attempts: how often a call that a dropped connection ended is tried, 3 by
                 default.
             strict: False gives the answers of Assemblyline's filestore: what is unknown is logged,
-                and taken for absent; a failed delete is logged.
+                and taken for absent; a failed delete is logged, and so is a write where all
+                selected locations are read-only.
             min_copies: how many written copies make a write a success, all by default.
             deadline_seconds: how long a call may take in all, with its pauses and attempts, unless
                 it is given its own; None is as long as its attempts and time-outs allow.
@@ -55,6 +58,8 @@ class Setup:
                 location has wrong.
             journal: a file of this machine that remembers what was begun and is not known to be
                 done, for `replay`; made if it is not there.
+            logger: the name of its logger; what the environment's `FILESTORE_LOGGER` says, or
+                `filestore_fsspec`, by default.
 
         Raises:
             InvalidURL: there is no URL, or one cannot be used; the message says what is allowed.
@@ -69,7 +74,7 @@ class Setup:
         if len(urls) == 1:
             breakers = [None]  # where there is nobody else to ask, asking again is right
         self.locations: Locations = tuple(
-            Location(url, connection_attempts, breaker)
+            Location(url, connection_attempts, breaker, logger)
             for url, breaker in zip(urls, breakers, strict=True)
         )
         names = [location.name for location in self.locations if location.name]
@@ -80,6 +85,7 @@ class Setup:
         end_in(deadline_seconds)
         self.deadline_seconds = deadline_seconds
         self.strict = strict
+        self._logger = logger
         self.journal = None if journal is None else _open_journal(journal)
         self.min_copies = min_copies
         self.verify_content = verify_content
@@ -95,8 +101,14 @@ class Setup:
             "deadline_seconds": self.deadline_seconds,
             "verify_content": self.verify_content,
             "journal": self.journal and self.journal.path,
+            "logger": self._logger,
             **self._breaker,
         }
+
+    @property
+    def log(self) -> logging.Logger:
+        """The logger of the store and its locations."""
+        return self.locations[0].log
 
     @property
     def transports(self) -> Locations:
@@ -133,7 +145,7 @@ class Setup:
             raise ValueError("max_concurrency is a whole number from 1, or None for the default")
         drivers = [each.driver for each in locations]
         return Bulk(
-            max_concurrency or max(driver.max_concurrency for driver in drivers),
+            max_concurrency or max((driver.max_concurrency for driver in drivers), default=1),
             callback,
             need_no_loop(locations),
         )
@@ -146,7 +158,13 @@ class Setup:
         return end_in(self.deadline_seconds if deadline_seconds is None else deadline_seconds)
 
     def _writable(self, location: str, action: str) -> Locations:
-        return select_writable(self.locations, location, action)
+        try:
+            return select_writable(self.locations, location, action)
+        except ReadOnly as error:
+            if self.strict:
+                raise
+            self.log.warning("%s", error)
+            return ()
 
 
 def _open_journal(path: str | os.PathLike[str]) -> Journal:

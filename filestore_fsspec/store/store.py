@@ -17,10 +17,10 @@ from filestore_fsspec.operations import (
     Located,
     Locations,
     delete_each,
+    failures_in,
     find_each,
     find_first,
     locate_each,
-    log,
     read_first,
     select,
 )
@@ -131,6 +131,8 @@ class Store(Setup):
         force: bool,
         verify: bool = False,
     ) -> list[Location]:
+        if not targets:
+            return []
         source = _readable(src)
         return await write(
             self, runner, targets, dest, source, force=force, verify=verify, action="upload"
@@ -162,10 +164,11 @@ class Store(Setup):
         return removed
 
     def unless_strict(self, error: FileStoreException) -> None:
-        """Raise `error`, or log it where `strict` is false."""
+        """Raise `error`, or log what each location failed with where `strict` is false."""
         if self.strict:
             raise error
-        log.warning("%s", error)
+        for failure in failures_in(error):
+            self.log.warning("%s", failure)
 
     def _close(self) -> None:
         for location in self.locations:

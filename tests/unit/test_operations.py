@@ -18,8 +18,10 @@ from filestore_fsspec.errors import (
     ReadOnly,
     TransportException,
 )
+from filestore_fsspec.logs import logger_of
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import AsyncIterator
 
     from filestore_fsspec.operations import Locations
@@ -39,6 +41,7 @@ class Said:
     breaker_state: str = "closed"
     asked: int = 0
     keys: list[str] = field(default_factory=list)
+    log: logging.Logger = field(default_factory=logger_of)
 
     def __str__(self) -> str:
         return self.name or "location"
@@ -220,7 +223,8 @@ def test_read_first_passes_over_wrong_content(
     wrong = CorruptedFileStoreException("n0: wrong")
     places = locations(*(wrong, UNKNOWN)[::order], ABSENT, b"right")
     assert step(operations.read_first(places, say, "get")) == (places[3], b"right")
-    assert [record.message for record in caplog.records] == ["n0: wrong"]
+    messages = [record.message for record in caplog.records]
+    assert messages == ["n0: wrong", "down: no answer"]
     with pytest.raises(
         CorruptedFileStoreException, match=r"wrong content at 1 .* unknown at 1"
     ) as caught:

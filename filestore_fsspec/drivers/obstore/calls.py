@@ -5,7 +5,6 @@ Every method is written once, as a coroutine over one of the two, as operations 
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -14,8 +13,9 @@ import obstore
 
 from filestore_fsspec.bridge import wait
 from filestore_fsspec.fork_safety import watch_forks
+from filestore_fsspec.logs import logger_of
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 Default = Callable[..., Coroutine[Any, Any, Any]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import re
 from base64 import b64encode
 from contextlib import asynccontextmanager, closing
@@ -30,6 +29,7 @@ from filestore_fsspec.drivers.shared.fork_safety import close_after, keep_from_c
 from filestore_fsspec.drivers.shared.pieces import MEMORY_BYTES, md5_of, piece_bytes
 from filestore_fsspec.drivers.shared.tls import authorities
 from filestore_fsspec.keys import is_temporary, temporary_path
+from filestore_fsspec.logs import logger_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from filestore_fsspec.drivers.shared.driver import Info, Page
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _READS = {"get_object", "head_object"}
 _WRITES = {"put_object", "create_multipart_upload"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import sys
@@ -11,13 +10,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.fork_safety import watch_forks
+from filestore_fsspec.logs import logger_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _closing: set[Future[object]] = set()
 """Held until they end: a loop does not hold its own tasks."""
