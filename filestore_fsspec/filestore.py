@@ -37,13 +37,15 @@ class FileStore(Store):
     store; after a fork the child makes its own connections. A call ends within `deadline_seconds`,
     its own or the store's: what has not answered by then is a LocationUnavailable.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with FileStore(f"file://{folder}/near", f"file://{folder}/far?name=archive") as store:
-    ...         written = store.put("report.txt", "ready")
-    ...         store.delete("report.txt", location="near")
-    ...         len(written), store.get("report.txt"), store.exists("report.txt")[0].name
-    (2, b'ready', 'archive')
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     urls = f"file://{folder}/near", f"file://{folder}/far?name=archive"
+        ...     with FileStore(*urls) as store:
+        ...         written = store.put("report.txt", "ready")
+        ...         store.delete("report.txt", location="near")
+        ...         len(written), store.get("report.txt"), store.exists("report.txt")[0].name
+        (2, b'ready', 'archive')
     """
 
     def __enter__(self) -> Self:
