@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 DISK = ("NAMES", "FOLDERS", "TEMPORARY", "LINKS", "CIRCLES", "NOWHERE", "SPECIAL", "BYTES")
 BUCKET = ("NAMES", "MARKERS", "TEMPORARY", "BOTH", "SEGMENTS")
-SUBJECTS = ("driver", "one", "two")
 
 
 def none(found: Iterable[str]) -> None:
@@ -44,6 +43,8 @@ class Reading:
     options: ClassVar[Mapping[str, str]] = {}
     families: ClassVar[tuple[str, ...]]
     """Names of trees."""
+    subjects: ClassVar[tuple[str, ...]] = ("driver", "one", "two")
+    """What looks at them: the driver, a composite of it alone, one of it and a disk."""
     cannot: ClassVar[frozenset[str]] = frozenset()
     """Tags of what the server cannot hold, or tells wrongly of."""
     unasked: ClassVar[frozenset[str]] = frozenset()
@@ -54,7 +55,7 @@ class Reading:
         pairs = [
             (family, subject)
             for family in self.families
-            for subject in SUBJECTS
+            for subject in self.subjects
             # A disk cannot have a file and a folder of one name, and a driver knows no shards.
             if (family, subject) not in {("BOTH", "two"), ("SHARDED", "driver")}
         ]

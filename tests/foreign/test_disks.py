@@ -15,26 +15,32 @@ class TestMemory(Writing):
     families = ("NAMES", "FOLDERS", "TEMPORARY", "BOTH", "SEGMENTS")
 
 
-class TestFTPWithMLSD(Writing):
+class Remote(Writing):
+    """Of these trees a composite of one shows what one of two shows."""
+
+    subjects = ("driver", "two")
+
+
+class TestFTPWithMLSD(Remote):
     service = "ftp_plain"
     families = (*DISK, "SHARDED")
     # It lists no dangling link, a pipe as a file, other bytes for a name, and refuses "/".
     cannot = frozenset({"newline", "dangling", "chain", "pipe", "bytes", "outside"})
 
 
-class TestFTPWithLIST(Writing):
+class TestFTPWithLIST(Remote):
     service = "ftp_vsftpd"
     families = (*DISK, "SHARDED")
     cannot = frozenset({"newline"})
 
 
-class TestSFTPOpenSSH(Writing):
+class TestSFTPOpenSSH(Remote):
     service = "sftp_openssh"
     families = (*DISK, "SHARDED")
     unasked = frozenset({"pipe"})  # the server opens it to read, and waits for a writer
 
 
-class TestSFTPAsyncSSH(Writing):
+class TestSFTPAsyncSSH(Remote):
     service = "sftp_asyncssh"
     families = (*DISK, "SHARDED")
     unasked = frozenset({"pipe"})  # as above
