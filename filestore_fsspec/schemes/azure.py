@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from filestore_fsspec.errors import InvalidURL
+from filestore_fsspec.errors import InvalidKey, InvalidURL
 from filestore_fsspec.schemes.base import (
     Engine,
     Flag,
@@ -21,7 +23,11 @@ from filestore_fsspec.schemes.base import (
 )
 
 if TYPE_CHECKING:
+    from filestore_fsspec.keys import Layout
     from filestore_fsspec.urls import StorageUrl
+
+_UNKEEPABLE = re.compile(r"[\\\x00-\x1f\x7f]")
+_MOST_CHARACTERS = 1024
 
 
 class AzureOptions(TLSOptions):
@@ -65,12 +71,29 @@ def translate(url: StorageUrl) -> Target:
             **options.tls_check,
             **options.timeouts,
         },
-        layout=layout_of(options, "verbatim" if options.allow_directory_access else "flat"),
+        layout=_storable(
+            layout_of(options, "verbatim" if options.allow_directory_access else "flat"),
+            len(as_folder(folder)),
+        ),
         label=str(url),
         name=options.name,
         required=options.required(container),
         read_only=options.read_only,
     )
+
+
+def _storable(layout: Layout, root_characters: int) -> Layout:
+    """Return `layout`, which refuses what Azure cannot have as the name of a blob."""
+
+    def path(key: str) -> str:
+        found = layout.path(key)
+        if _UNKEEPABLE.search(found):
+            raise InvalidKey(f"key {key!r}: Azure has no backslash or control character in names")
+        if root_characters + len(found) > _MOST_CHARACTERS:
+            raise InvalidKey(f"key {key!r}: a name on Azure has at most {_MOST_CHARACTERS} letters")
+        return found
+
+    return replace(layout, path=path)
 
 
 def _account_in(host: str) -> str:

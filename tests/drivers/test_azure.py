@@ -218,15 +218,6 @@ def test_names(driver: AzureDriver, azure_http: Service, root: str, folder: str,
     assert not driver.isfile(path)
 
 
-@pytest.mark.parametrize("name", ["back\\slash", "new\nline", "tab\t"])
-def test_names_that_azure_changes_are_refused(driver: AzureDriver, root: str, name: str) -> None:
-    for call in (driver.isfile, driver.cat_file, driver.rm_file, driver.list_page):
-        with pytest.raises(OSError, match="Azure keeps no backslash or control character"):
-            call(f"{root}/{name}")
-    with pytest.raises(OSError, match="Azure keeps no backslash or control character"):
-        driver.pipe_file(f"{root}/{name}", b"content")
-
-
 def test_list_page(
     driver: AzureDriver,
     azure_http: Service,

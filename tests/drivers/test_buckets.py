@@ -13,7 +13,7 @@ from adlfs import AzureBlobFileSystem
 from fsspec.asyn import AsyncFileSystem
 from s3fs import S3FileSystem
 
-from filestore_fsspec import FileStore, Location, TransportException
+from filestore_fsspec import FileStore, InvalidKey, Location, TransportException
 from filestore_fsspec.drivers.azure.driver import AzureDriver
 from filestore_fsspec.drivers.s3.driver import S3Driver
 from filestore_fsspec.drivers.shared.errors import Absent
@@ -160,8 +160,54 @@ def test_a_folder_is_removed_with_its_markers_alone(bucket: Bucket) -> None:
     assert bucket.there() == left[:3]
     with pytest.raises(Absent):
         bucket.fs.rm(bucket.path("none"), recursive=True)
-    with pytest.raises(OSError, match="not empty"):
-        bucket.fs.rmdir(bucket.path("ds"))
+    bucket.fs.rmdir(bucket.path("ds"))
+    assert bucket.there() == left[:3]
+    bucket.lay(ds__sub__b="b")
+    for folder in ("ds", "ds/sub"):
+        with pytest.raises(OSError, match="not empty"):
+            bucket.fs.rmdir(bucket.path(folder))
+
+
+def test_a_composite_removes_what_is_listed(bucket: Bucket) -> None:
+    bucket.lay(ds__a="a", ds__sub__b="b", keep="k")
+    bucket.mark("ds")
+    bucket.put("ds/sub/")
+    bucket.put("ds//odd", b"not listed")
+    bucket.put("only//odd", b"not listed")
+    temporary = f"ds/.filestore-{'0' * 32}.part"
+    bucket.put(temporary)
+    with FileStore(bucket.url) as store:
+        store.fs.rm("ds", recursive=True)
+        store.fs.rm("only", recursive=True)
+    assert bucket.there() == ["ds//odd", "keep", "only//odd"]
+    bucket.put(temporary)
+    bucket.fs.rm(bucket.path("ds"), recursive=True)
+    bucket.fs.rm(bucket.path("only"), recursive=True)
+    assert bucket.there() == ["ds//odd", "keep", "only//odd"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_names_that_azure_cannot_have(azure_http: Service, engine: str) -> None:
+    bucket = Bucket(azure_http, engine)
+    bucket.lay(a="a")
+    with FileStore(bucket.url) as store:
+        for key in ("back\\slash", "new\nline", "tab\there", "n" * 1025):
+            for call in (store.get, store.exists, store.delete, store.fs.cat_file, store.fs.info):
+                with pytest.raises(InvalidKey):
+                    call(key)
+            with pytest.raises(InvalidKey):
+                store.put(key, b"x")
+    for name in ("back\\slash", "new\nline"):
+        path = bucket.path(name)
+        assert not bucket.fs.exists(path)
+        assert not bucket.fs.isdir(path)
+        for call in (bucket.fs.cat_file, bucket.fs.info, bucket.fs.ls, bucket.fs.open):
+            with pytest.raises(Absent):
+                call(path)
+        with pytest.raises(OSError, match="no backslash"):
+            bucket.fs.pipe_file(path, b"x")
+    assert bucket.there() == ["a"]
+    bucket.location.close()
 
 
 def test_a_marked_folder_is_moved(bucket: Bucket) -> None:

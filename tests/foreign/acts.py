@@ -166,7 +166,7 @@ def nothing_else(stage: Stage, after: Items, allowed: set[str], act: str) -> Ite
     allowed = allowed | {stage.moved(path) for path in stage.shown()}
     for path, item in sorted(after.items()):
         is_folder = item[0] == "folder" or path.endswith("/")
-        marker = item[1] == (b"", {"hdi_isfolder": "true"})
+        marker = str(item[1]).lower() == str((b"", {"hdi_isfolder": "true"}))
         if inside(path, TARGET) and not is_folder and not marker and path not in allowed:
             yield f"{act}: {path!r} came to be: {item}"
 

@@ -47,6 +47,10 @@ class Reading:
     """What looks at them: the driver, a composite of it alone, one of it and a disk."""
     cannot: ClassVar[frozenset[str]] = frozenset()
     """Tags of what the server cannot hold, or tells wrongly of."""
+    hides: ClassVar[frozenset[str]] = frozenset()
+    """Tags of what the server holds, and no key leads to."""
+    subjects: ClassVar[tuple[str, ...]] = ("driver", "one", "two")
+    """What is looked at: the location's own filesystem, or a composite of it and another."""
     unasked: ClassVar[frozenset[str]] = frozenset()
     """Tags of what listings leave out, but whoever names it finds."""
 
@@ -64,7 +68,7 @@ class Reading:
     @pytest.fixture
     def tree(self, family: str) -> Tree:
         tree: Tree = getattr(trees, family)
-        return tree.without(self.cannot)
+        return tree.without(self.cannot).hiding(self.hides)
 
     @pytest.fixture
     def stage(

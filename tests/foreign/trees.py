@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from filestore_fsspec.keys import is_temporary
@@ -101,6 +101,12 @@ class Tree:
         left_out = {*tags}
         kept = tuple(entry for entry in self.entries if entry.tag not in left_out)
         return Tree(kept, self.may_show)
+
+    def hiding(self, tags: Iterable[str]) -> Tree:
+        """Return the same, where entries with one of `tags` are left out of views."""
+        left_out = {*tags}
+        entries = (replace(e, shows={}) if e.tag in left_out else e for e in self.entries)
+        return Tree(tuple(entries), self.may_show)
 
     @property
     def files(self) -> dict[str, bytes]:

@@ -71,9 +71,9 @@ def problems(seen: Seen, tree: Tree, unasked: frozenset[str] = UNASKED) -> list[
         *(each for path in sorted(folders - files.keys()) for each in _of_folder(seen, path)),
     ]
     # A driver's paths are the server's own, temporary files among them.
-    for path in sorted(
-        tree.left_out(by_name=not seen.root, unasked=unasked) - files.keys() - folders
-    ):
+    left_out = tree.left_out(by_name=not seen.root, unasked=unasked) - files.keys()
+    # A path that ends in a slash may name a folder that is shown.
+    for path in sorted(each for each in left_out if each.rstrip("/") not in folders):
         found += _of_absent(seen, path)
     return found
 

@@ -11,13 +11,12 @@ from fsspec.asyn import AsyncFileSystem, sync
 
 from filestore_fsspec.drivers.azure.requests import AzureRequests, AzureSettings
 from filestore_fsspec.drivers.shared.buckets import BucketDriver
+from filestore_fsspec.drivers.shared.errors import Absent
 
 if TYPE_CHECKING:
     import asyncio
 
     from azure.core.credentials_async import AsyncTokenCredential
-
-_UNKEEPABLE = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
 class AzureDriver(BucketDriver, AzureBlobFileSystem):  # type: ignore[misc]  # adlfs has no types
@@ -47,6 +46,7 @@ class AzureDriver(BucketDriver, AzureBlobFileSystem):  # type: ignore[misc]  # a
     requests: AzureRequests
     delete_batch_chunk_size: ClassVar[int] = 256
     marks_by_metadata = True
+    unkeepable = re.compile(r"[\\\x00-\x1f\x7f]")
 
     def __init__(
         self,
@@ -101,12 +101,11 @@ class AzureDriver(BucketDriver, AzureBlobFileSystem):  # type: ignore[misc]  # a
         """Return container, key and None.
 
         Raises:
-            OSError: Azure cannot keep the name: a backslash comes back as `/`, a line feed not at
-                all.
+            Absent: Azure has no such name: of a backslash it makes `/`, of a line feed nothing.
         """
         container, key, _ = super().split_path(path, *args, **kwargs)
-        if _UNKEEPABLE.search(key):
-            raise OSError(errno.EINVAL, "Azure keeps no backslash or control character", path)
+        if self.unkeepable.search(key):
+            raise Absent(errno.ENOENT, "Azure has no backslash or control character", path)
         return container, key, None
 
     # What adlfs has beyond fsspec

@@ -17,6 +17,7 @@ import errno
 import filecmp
 import inspect
 import os
+import re
 from dataclasses import dataclass, field
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -67,9 +68,7 @@ def _folder(name: str) -> Info:
     return {"name": name, "size": 0, "type": "directory", "modified": None, "mtime": None}
 
 
-def _is_shown(name: str) -> bool:
-    """Tell whether what has this name in a folder is listed: other names no key has."""
-    return "//" not in name and is_key(name)
+_NOTHING = re.compile("(?!)")
 
 
 @dataclass
@@ -78,18 +77,22 @@ class _Tree:
 
     base: str
     """The folder's path, and `/`."""
+    unkeepable: re.Pattern[str] = _NOTHING
+    """What no name has that is shown."""
     files: dict[str, Info] = field(default_factory=dict)
     folders: dict[str, Info] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)
     """The objects that stand for folders, by the folder's path."""
+    temporary: list[str] = field(default_factory=list)
+    """The objects that are our own temporary files."""
     others: list[str] = field(default_factory=list)
-    """The objects that are not shown."""
+    """The other objects that are not shown."""
 
     def add(self, entry: Info) -> None:
         """Add what a page has."""
         name: str = entry["name"]
         inside = name[len(self.base) :]
-        if entry["type"] == "file" and _is_shown(inside):
+        if entry["type"] == "file" and self.shows(inside):
             self.files[name] = entry
             self._add_folders(name.rpartition("/")[0])
             return
@@ -97,15 +100,20 @@ class _Tree:
         self._add_folders(path)
         if entry["type"] == "directory" and path != name:
             return  # no object, but what several have in their names
-        if (inside and not _is_shown(inside.removesuffix("/"))) or entry["size"]:
-            if not is_temporary(name):
-                self.others.append(name)
+        if is_temporary(name):
+            self.temporary.append(name)
+        elif (inside and not self.shows(inside.removesuffix("/"))) or entry["size"]:
+            self.others.append(name)
         else:
             self.markers[path] = name
 
+    def shows(self, name: str) -> bool:
+        """Tell whether what has this name in the folder is listed: other names no key has."""
+        return "//" not in name and is_key(name) and not self.unkeepable.search(name)
+
     def _add_folders(self, path: str) -> None:
         while len(path) + 1 >= len(self.base) and path not in self.folders:
-            if path == self.base[:-1] or _is_shown(path[len(self.base) :]):
+            if path == self.base[:-1] or self.shows(path[len(self.base) :]):
                 self.folders[path] = _folder(path)
             path = path.rpartition("/")[0]
 
@@ -114,6 +122,7 @@ class _Tree:
         self.files |= other.files
         self.folders |= other.folders
         self.markers |= other.markers
+        self.temporary += other.temporary
         self.others += other.others
 
     def shown(self) -> dict[str, Info]:
@@ -121,8 +130,8 @@ class _Tree:
         return dict(sorted((self.folders | self.files).items()))
 
     def objects(self) -> list[str]:
-        """Return the files, and the folders' markers."""
-        return [*self.files, *self.markers.values()]
+        """Return what goes with the folder: files, folders' markers, temporary files."""
+        return [*self.files, *self.markers.values(), *self.temporary]
 
 
 class _Pair(NamedTuple):
@@ -146,6 +155,8 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
     """Which methods have a blocking form that needs no event loop."""
     marks_by_metadata: ClassVar[bool] = False
     """Whether an object without a closing slash may stand for a folder."""
+    unkeepable: ClassVar[re.Pattern[str]] = _NOTHING
+    """What the names of objects cannot have, which `split_path` finds absent."""
     blocksize = PIECE_BYTES
     """The least of what is written at once."""
 
@@ -179,7 +190,10 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
 
     def _new_object(self, path: Any) -> tuple[str, str]:
         """Return bucket and key of what is to be written or deleted."""
-        bucket, key, _ = self.split_path(path)
+        try:
+            bucket, key, _ = self.split_path(path)
+        except Absent as error:
+            raise OSError(errno.EINVAL, error.strerror, stringify_path(path)) from error
         if not key or key[-1] == "/":
             raise IsADirectoryError(errno.EISDIR, "is a directory", stringify_path(path))
         return bucket, key
@@ -211,10 +225,10 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
 
     async def _isdir(self, path: Any) -> bool:
         """Tell whether a folder is there, beside a file of that name or not."""
-        bucket, key, _ = self.split_path(self._strip_protocol(path))
-        if not bucket:
-            return True
         try:
+            bucket, key, _ = self.split_path(self._strip_protocol(path))
+            if not bucket:
+                return True
             if not key:
                 await self.requests.head_bucket(bucket)
                 return True
@@ -277,7 +291,7 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
 
     async def _children(self, bucket: str, key: str) -> list[Info]:
         base = f"{bucket}/{key}/" if key else f"{bucket}/"
-        tree, there = _Tree(base), not key
+        tree, there = _Tree(base, self.unkeepable), not key
         async for entries in self._pages(bucket, base[len(bucket) + 1 :], delimiter=True):
             for entry in entries:
                 tree.add(entry)
@@ -343,13 +357,13 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
         if maxdepth is not None and maxdepth < 1:
             raise ValueError("maxdepth must be at least 1")
         path = self._strip_protocol(path)
-        bucket, key, _ = self.split_path(path)
-        if not bucket:
-            raise OSError(errno.EINVAL, "all buckets at once are not listed", path)
-        tree = _Tree(f"{path}/")
-        if key and alone:
-            await self._add_alone(tree, bucket, key)
+        tree = _Tree(f"{path}/", self.unkeepable)
         try:
+            bucket, key, _ = self.split_path(path)
+            if not bucket:
+                raise OSError(errno.EINVAL, "all buckets at once are not listed", path)
+            if key and alone:
+                await self._add_alone(tree, bucket, key)
             if maxdepth is None:
                 start = f"{key}/{prefix}" if key else prefix
                 async for entries in self._pages(bucket, start):
@@ -418,23 +432,20 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:
         """Return the infos of some files whose path starts with `prefix`, and a token for more."""
-        bucket, key, _ = self.split_path(prefix)
         try:
+            bucket, key, _ = self.split_path(prefix)
             entries, token = await self.requests.page(bucket, key, token)
         except Absent:
             return [], None
-        length = len(bucket) + 1 + len(key.rpartition("/")[0]) + ("/" in key)
-        files = [
-            entry
-            for entry in entries
-            if entry["type"] == "file" and _is_shown(entry["name"][length:])
-        ]
-        return files, token
+        tree = _Tree(f"{bucket}/{key}".rpartition("/")[0] + "/", self.unkeepable)
+        start = len(tree.base)
+        shown = [each for each in entries if tree.shows(each["name"][start:])]
+        return [each for each in shown if each["type"] == "file"], token
 
     async def _stale_files(self, prefix: str, token: Any = None) -> Page:
         """Return the infos of some of what killed writers left, and a token for more."""
-        bucket, key, _ = self.split_path(prefix)
         try:
+            bucket, key, _ = self.split_path(prefix)
             return await self.requests.unfinished(bucket, key, token)
         except Absent:
             return [], None
@@ -447,14 +458,8 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
             await self.requests.remove(bucket, key)
 
     async def _remove_hidden(self, folder: Any, *, links: bool) -> bool:
-        """Remove temporary objects of ours below a folder; there are no links."""
-        bucket, key, _ = self.split_path(self._strip_protocol(folder))
-        start = len(bucket) + 1
-        hidden: list[str] = []
-        async for entries in self._pages(bucket, f"{key}/" if key else ""):
-            hidden += [each["name"][start:] for each in entries if is_temporary(each["name"])]
-        await self._each(hidden, lambda name: self.requests.remove(bucket, name))
-        return bool(hidden)
+        """Return False: what is not listed keeps no folder that `rmdir` removes."""
+        return False
 
     # Reading
 
@@ -868,21 +873,31 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
             raise already_there(stringify_path(path))
 
     async def _rmdir(self, path: Any, **_kwargs: Any) -> None:
-        """Remove an empty bucket, or what marks an empty folder."""
+        """Remove an empty bucket, or what marks a folder in which nothing is listed.
+
+        What is there and not listed stays, and the folder with it; our temporary files do not.
+        """
         path = self._strip_protocol(path)
         bucket, key, _ = self.split_path(path)
-        start = f"{key}/" if key else ""
-        markers = [key] if await self._is_marker(bucket, key) else []
-        async for entries in self._pages(bucket, start, size=2):
-            if any(entry["size"] or entry["name"] != f"{path}/" for entry in entries):
+        tree = _Tree(f"{path}/", self.unkeepable)
+        async for entries in self._pages(bucket, f"{key}/" if key else ""):
+            for entry in entries:
+                tree.add(entry)
+            if tree.files or tree.markers.keys() - {path}:
                 raise OSError(errno.ENOTEMPTY, "the folder is not empty", path)
-            markers += [start for _entry in entries]
+        objects = tree.objects()
+        if await self._is_marker(bucket, key):
+            objects.append(path)
+        if not key and tree.others:
+            raise OSError(errno.ENOTEMPTY, "the bucket is not empty", path)
+        if key and not objects and not tree.folders:
+            raise absent(path)
+        await self._each(objects, self._rm_object)
         if not key:
             await self.requests.remove_bucket(bucket)
-        elif not markers:
-            raise absent(path)
-        for marker in markers:
-            await self.requests.remove(bucket, marker)
+
+    async def _rm_object(self, path: str) -> None:
+        await self.requests.remove(*self.split_path(path)[:2])
 
     async def _close(self) -> None:
         await self.requests.close()
