@@ -49,8 +49,6 @@ class Reading:
     """Tags of what the server cannot hold, or tells wrongly of."""
     hides: ClassVar[frozenset[str]] = frozenset()
     """Tags of what the server holds, and no key leads to."""
-    subjects: ClassVar[tuple[str, ...]] = ("driver", "one", "two")
-    """What is looked at: the location's own filesystem, or a composite of it and another."""
     unasked: ClassVar[frozenset[str]] = frozenset()
     """Tags of what listings leave out, but whoever names it finds."""
 
