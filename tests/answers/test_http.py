@@ -21,35 +21,42 @@ READS = ("get", "get part", "get tail", "exists", "info", "download", "open", "l
 
 def right(request: Request) -> bytes:
     """Answer as a web server does."""
-    path = request.target.lstrip("/").removeprefix(ROOT).lstrip("/")
-    content = OBJECTS.get(path)
-    if content is None:
-        names = {
-            each[len(path) :].partition("/")[0] + ("/" if "/" in each[len(path) :] else "")
-            for each in OBJECTS
-            if each.startswith(path)
-        }
-        if not names or path[-1:] not in {"", "/"}:
-            return reply(404)
-        page = "".join(f'<a href="{name}">{name}</a>' for name in sorted(names))
-        return reply(200, page.encode(), "Content-Type: text/html")
-    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range", ""))
-    kind = "Content-Type: application/octet-stream"
-    if asked is None:
-        answer = reply(200, content, kind, 'ETag: "1"')
-    else:
-        first, last = asked.groups()
-        size = len(content)
-        start = int(first) if first else size - int(last)
-        stop = min(int(last) + 1, size) if first and last else size
-        answer = reply(
-            206,
-            content[start:stop],
-            kind,
-            'ETag: "1"',
-            f"Content-Range: bytes {start}-{stop - 1}/{size}",
-        )
+    answer = _right(request)
     return answer if request.method != "HEAD" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def _right(request: Request) -> bytes:
+    path = request.target.removeprefix(f"/{ROOT}").removeprefix("/")
+    content = OBJECTS.get(path)
+    if content is not None:
+        return file(content, request.headers.get("Range"))
+    folder = f"{path}/" if path and path[-1] != "/" else path
+    names = [each.removeprefix(folder) for each in OBJECTS if each.startswith(folder)]
+    if not request.target.startswith(f"/{ROOT}") or not names:
+        return reply(404)
+    if request.target[-1] != "/":
+        return reply(301, b"", f"Location: {request.target}/")
+    return listing(sorted({name[: name.find("/") + 1] or name for name in names}))
+
+
+def file(content: bytes, asked: str | None, *lines: str) -> bytes:
+    """Return the answer with a file, or with a part of it."""
+    lines = lines or ("Content-Type: application/octet-stream", 'ETag: "1"')
+    if asked is None:
+        return reply(200, content, *lines)
+    size = len(content)
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked)
+    assert match is not None
+    first, last = match.groups()
+    start = int(first) if first else size - int(last)
+    stop = min(int(last) + 1, size) if first and last else size
+    told = f"Content-Range: bytes {start}-{stop - 1}/{size}"
+    return reply(206, content[start:stop], *lines, told)
+
+
+def listing(names: list[str]) -> bytes:
+    links = "".join(f'<a href="{name}">{name}</a>' for name in names)
+    return reply(200, f"<h1>Index of /</h1>{links}".encode(), "Content-Type: text/html")
 
 
 @pytest.fixture(scope="module")

@@ -123,8 +123,10 @@ def test_a_folder_is_no_file(http_plain: Service, fs: HTTPDriver, tmp_path: Path
         assert fs.info(path)["type"] == "directory"
         with pytest.raises(FileNotFoundError):
             fs.cat_file(path)
-        with pytest.raises(FileNotFoundError):
-            fs.get_file(path, f"{tmp_path}/copy")
+        with pytest.raises(IsADirectoryError):
+            fs.open(path)
+        fs.get_file(path, f"{tmp_path}/copy")  # as fsspec has it: `get` names folders too
+        assert [*(tmp_path / "copy").iterdir()] == []
 
 
 RANGES = [(0, 4), (3, None), (None, 5), (-4, None), (-6, -2), (2, -1), (8, 99), (50, 60), (5, 2)]
@@ -197,7 +199,9 @@ def test_a_status_becomes_the_error_that_fits(
     if kind is Absent:
         assert not fs.exists(url)
         assert not fs.isfile(url)
-        assert every_path(fs, f"{url}/") == []
+        assert not fs.isdir(url)
+        with pytest.raises(OSError, match="no page that lists it"):  # those above neither
+            fs.list_page(f"{url}/")
         return
     for call in (fs.exists, fs.isfile, fs.isdir, fs.ls, lambda url: fs.list_page(f"{url}/")):
         with pytest.raises(kind):
@@ -224,10 +228,20 @@ def test_a_body_that_ends_early_is_no_content(
     assert not (tmp_path / "x").exists()
 
 
-def test_compressed_content_is_handed_on_as_stored(http_faults: Faults, fs: HTTPDriver) -> None:
-    http_faults.content = b"\x1f\x8b not really gzip"
-    assert fs.cat_file(http_faults.url("gzip/x.gz")) == http_faults.content
-    assert http_faults.seen[0][2]["Accept-Encoding"] == "identity"
+def test_content_that_comes_compressed_is_refused(
+    http_faults: Faults, fs: HTTPDriver, tmp_path: Path
+) -> None:
+    url = http_faults.url("gzip/x.gz")
+    for call in (fs.cat_file, fs.open, lambda url: fs.get_file(url, f"{tmp_path}/x")):
+        with pytest.raises(OSError, match="compressed") as caught:
+            call(url)
+        assert caught.value.errno == errno.ENOTSUP
+    with pytest.raises(OSError, match="compressed"):
+        fs.cat_file(url, 2, 5)
+    asked = [{name.lower(): value for name, value in each.items()} for *_, each in http_faults.seen]
+    assert {each["accept-encoding"] for each in asked} == {"identity"}
+    assert fs.info(url)["size"] is None
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_file_without_a_length_can_be_read(

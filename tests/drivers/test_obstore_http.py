@@ -13,7 +13,6 @@ from tests.drivers.test_http import *  # noqa: F403 - whatever there is
 nowhere: Any = None
 test_a_name_that_nobody_resolves_is_not_waited_for = nowhere  # it slows Python's resolver down
 test_one_request_each = nowhere  # a range from a server that ignores ranges takes obstore two
-test_compressed_content_is_handed_on_as_stored = nowhere  # obstore's headers are in lower case
 
 
 @pytest.fixture(autouse=True)

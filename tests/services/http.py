@@ -145,7 +145,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         content = self.faults.content
         match what:
             case "status":
-                self.answer(int(rest.partition("/")[0]), b"")
+                self.answer(int(rest.partition("/")[0] or 404), b"")
             case "to":
                 self.answer(302, b"", Location=rest)
             case "loop":

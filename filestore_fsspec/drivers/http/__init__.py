@@ -1,1 +1,1 @@
-"""HTTP and HTTPS, on aiohttp: `driver.py` is the filesystem, the rest are its rooms."""
+"""HTTP and HTTPS, on aiohttp: `driver.py` is the filesystem, the rest are its modules."""

@@ -6,11 +6,12 @@ import asyncio
 import errno
 import os
 import socket
-import ssl
 import weakref
 from base64 import b64encode
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,16 +22,20 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from filestore_fsspec.drivers.shared.aiohttp_patches import sending_once
-from filestore_fsspec.drivers.shared.errors import CertificateError, absent, temporary_failure
+from filestore_fsspec.drivers.shared.errors import (
+    Absent,
+    CertificateError,
+    absent,
+    status_error,
+    unusable_answer,
+)
+from filestore_fsspec.drivers.shared.tls import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    import ssl
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from aiohttp.abc import ResolveResult
-
-_GONE = {404, 410}
-_REFUSED = {401, 403, 407}
-_PASSING = {408, 429}
 
 
 @dataclass(frozen=True)
@@ -43,25 +48,11 @@ class TLSCheck:
 
     def context(self) -> ssl.SSLContext:
         """Return the settings of a connection; OSError when a file of theirs is of no use."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca_bundle)
-        except OSError as error:
-            # Not FileNotFoundError: it would be taken for a missing object.
-            raise _unusable("ca_bundle", self.ca_bundle, error) from error
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self.pki:
-            try:
-                # Without a password OpenSSL would ask the terminal for it.
-                context.load_cert_chain(self.pki, password="")
-            except OSError as error:
-                raise _unusable("pki", self.pki, error) from error
-        return context
+        return tls_context(verify=self.verify, ca_bundle=self.ca_bundle, pki=self.pki)
 
 
-def _unusable(option: str, path: str | None, error: OSError) -> OSError:
-    return OSError(errno.EINVAL, f"{option}={path}: {error.strerror or error}")
+class MalformedAnswer(ConnectionError):
+    """What came is no HTTP."""
 
 
 class _Resolver(aiohttp.ThreadedResolver):
@@ -142,17 +133,23 @@ class Web:
 
     @asynccontextmanager
     async def request(
-        self, method: str, path: str, byte_range: str = "", allowed: frozenset[int] = frozenset()
+        self,
+        method: str,
+        path: str,
+        statuses: frozenset[int],
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[ClientResponse]:
-        """Yield the answer; raise what its status says unless that is `allowed`."""
-        headers = {**self.headers, "Range": f"bytes={byte_range}"} if byte_range else self.headers
+        """Yield the answer; raise what its status says unless that is one of `statuses`."""
         with fitting_errors(path):
             session = await self.session()
             async with session.request(
-                method, quoted(path), headers=headers, middlewares=kept_secure(path)
+                method,
+                quoted(path),
+                headers={**self.headers, **headers},
+                middlewares=kept_secure(path),
             ) as found:
-                if found.status not in allowed:
-                    raise_for_status(found, path)
+                if found.status not in statuses:
+                    raise _said(found, path)
                 yield found
 
 
@@ -187,9 +184,30 @@ def kept_secure(path: str) -> tuple[aiohttp.ClientMiddlewareType, ...]:
 
 
 def is_folder(found: ClientResponse) -> bool:
-    """Tell whether the server sent us on from the name to the name with a slash."""
+    """Tell whether the server sent us on from the name to that name with a slash."""
     asked = (found.history or (found,))[0].url.path
-    return asked.endswith("/") or found.url.path == asked + "/"
+    return asked.endswith("/") or (found.url.path.endswith("/") and not _is_elsewhere(found))
+
+
+def _is_elsewhere(found: ClientResponse) -> bool:
+    """Tell whether the server sent us on to another name: to log in, for instance."""
+    names = [each.url.path.rstrip("/").rpartition("/")[2] for each in (*found.history, found)]
+    return names[-1] not in {names[0], *names[-2:-1]}
+
+
+def refuse_page(found: ClientResponse, path: str) -> None:
+    """Raise unless this may be an answer about a file.
+
+    Raises:
+        Absent: it is a folder.
+        ConnectionError: it is a page that the server made for us: to log in, or of an error.
+    """
+    if is_folder(found):
+        raise absent(path)
+    is_stored = "ETag" in found.headers or "Last-Modified" in found.headers
+    is_page = found.content_type == "text/html" and (_is_elsewhere(found) or not is_stored)
+    if found.url.path.endswith("/") or (is_page and found.status < HTTPStatus.MULTIPLE_CHOICES):
+        raise unusable_answer(f"a page is no file's content: {found.url}", path)
 
 
 @contextmanager
@@ -210,25 +228,18 @@ def fitting_errors(path: str) -> Iterator[None]:
         # It holds the request, and its repr shows the header with name and password.
         error.request_info = error.request_info._replace(headers=CIMultiDictProxy(CIMultiDict()))
         error.args = ()
-        raise OSError(errno.EIO, f"no usable answer: {error}", path) from error
+        kind = OSError if isinstance(error, aiohttp.TooManyRedirects) else MalformedAnswer
+        raise kind(errno.EIO, f"no usable answer: {type(error).__name__} {error}", path) from error
     except (aiohttp.ClientError, ValueError) as error:
         raise OSError(errno.EIO, f"no usable answer: {error}", path) from error
 
 
-def raise_for_status(response: ClientResponse, path: str) -> None:
-    """Raise what a status of 300 and more says about `path`."""
-    if response.status >= 300:  # noqa: PLR2004
-        retry_after = response.headers.get("Retry-After")
-        raise server_said(response.status, response.reason or "", path, retry_after)
-
-
-def server_said(status: int, reason: str, path: str, retry_after: str | None = None) -> OSError:
-    """Return the builtin that fits a status of 300 and more."""
-    if status in _GONE:
-        return absent(path)
-    text = f"HTTP {status} {reason}".rstrip()
-    if status in _REFUSED:
-        return PermissionError(errno.EACCES, text, path)
-    if status in _PASSING or status >= 500:  # noqa: PLR2004
-        return temporary_failure(text, path, retry_after)
-    return OSError(errno.EIO, text, path)
+def _said(found: ClientResponse, path: str) -> OSError:
+    """Return what a status says that no answer to the request has."""
+    text = f"HTTP {found.status} {found.reason or ''}".rstrip()
+    if found.status < HTTPStatus.MULTIPLE_CHOICES:
+        return unusable_answer(text, path)
+    error = status_error(found.status, text, path, found.headers.get("Retry-After"))
+    if isinstance(error, Absent) and _is_elsewhere(found):
+        return unusable_answer(f"{text}, of {found.url}", path)
+    return error

@@ -15,11 +15,15 @@ from obstore.exceptions import BaseError
 from filestore_fsspec.bridge import run
 from filestore_fsspec.drivers.obstore.calls import ASYNCIO, SYNC, threads
 from filestore_fsspec.drivers.obstore.errors import TROUBLE, Failure, client_said, failure_of
+from filestore_fsspec.drivers.shared.errors import unusable_answer
 from filestore_fsspec.drivers.shared.pieces import save
 from filestore_fsspec.drivers.shared.tls import authorities
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fsspec.callbacks import Callback
+    from obstore import GetResult
     from obstore.store import ClientConfig, RetryConfig
 
     from filestore_fsspec.drivers.obstore.calls import Runner
@@ -74,6 +78,8 @@ class ObstoreDriver:
     """Goes before a default driver, whose methods do what obstore does not."""
 
     direct: ClassVar[frozenset[str]] = frozenset({"cat_file", "get_file"})
+    whole: ClassVar[Mapping[str, Any]] = {}
+    """obstore's options for all of an object."""
 
     @cached_property
     def _stores(self) -> dict[str, Any]:
@@ -136,13 +142,15 @@ class ObstoreDriver:
     # Reading
 
     async def _read(self, runner: Runner, path: str, start: int | None, end: int | None) -> bytes:
-        options = _range(start, end)
+        options = self.whole if (start, end) == (None, None) else _range(start, end)
         found = None if options is None else self.store_for(path)
         if found is not None:
             try:
                 answer = await runner.call("get", *found, options=options)
                 if not self.doubtful(answer):
-                    return await runner.body(answer)
+                    body = await runner.body(answer)
+                    _check_length(answer, len(body), path)
+                    return body
             except TROUBLE as error:
                 failure = failure_of(error)
                 past_end = bool(options) and failure.status == _PAST_END
@@ -169,11 +177,12 @@ class ObstoreDriver:
         found = self.store_for(path) if _is_new_file(lpath) else None
         if found is not None:
             try:
-                answer = await runner.call("get", *found)
+                answer = await runner.call("get", *found, options=self.whole)
                 if not self.doubtful(answer):
                     callback.set_size(answer.meta["size"])
                     stream = answer.stream(_CHUNK_BYTES)
                     await save(lambda _size: runner.chunk(stream), lpath, callback)
+                    _check_length(answer, os.path.getsize(lpath), path)
                     return
             except TROUBLE as error:
                 failure = failure_of(error)
@@ -203,6 +212,13 @@ class ObstoreDriver:
         **_kwargs: object,
     ) -> None:
         await self._fetch(ASYNCIO, rpath, lpath, callback or DEFAULT_CALLBACK, outfile)
+
+
+def _check_length(answer: GetResult, size: int, path: str) -> None:
+    """Raise unless so many bytes are what the answer's headers said: obstore 0.12 looks at none."""
+    first, end = answer.range
+    if size != end - first:
+        raise unusable_answer(f"{size} bytes for {end - first}", path)
 
 
 def _range(start: int | None, end: int | None) -> dict[str, Any] | None:

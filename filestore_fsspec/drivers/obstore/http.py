@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from obstore.store import HTTPStore
 
 from filestore_fsspec.drivers.http.driver import HTTPDriver
-from filestore_fsspec.drivers.http.session import server_said
 from filestore_fsspec.drivers.obstore.base import NO_RETRY, ObstoreDriver, client_options
+from filestore_fsspec.drivers.shared.errors import status_error
+
+_PAGE = re.compile(r"\b(html|json|xml|javascript)\b")
+"""What folders are shown as, nginx's of every format too."""
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from obstore import GetResult
 
     from filestore_fsspec.drivers.obstore.errors import Failure
@@ -20,9 +25,12 @@ if TYPE_CHECKING:
 class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
     """`HTTPDriver`, its arguments and paths; reads are fast, unless there is a `pki`.
 
-    obstore follows a redirect without a word, as from a folder to its page: what comes as HTML
-    is read by the default driver, which sees it. A folder's page of another type is not noticed.
+    obstore 0.12 tells neither of a redirect, as from a folder to its page, nor of the status: a
+    range is asked for, whose answer it looks at (the whole file too, which takes a server without
+    ranges, and an empty file, two requests), and what may be a page is read by the default driver.
     """
+
+    whole: ClassVar[Mapping[str, Any]] = {"range": {"offset": 0}}
 
     def split_place(self, path: str) -> tuple[str, str]:
         """Return the server's URL and the path behind it."""
@@ -33,11 +41,11 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
     def store_for(self, path: str) -> tuple[Any, str] | None:
         """Return store and key, or None if this is for the default driver."""
         # obstore presents no client certificate.
-        return None if self._web.check.pki else super().store_for(path)
+        return None if self.requests.web.check.pki else super().store_for(path)
 
     def make_store(self, place: str) -> HTTPStore:
         """Return a store for a server."""
-        check, web = self._web.check, self._web
+        web, check = self.requests.web, self.requests.web.check
         return HTTPStore(
             place,
             client_options=client_options(
@@ -52,12 +60,9 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
 
     def server_said(self, failure: Failure, path: str, operation: str) -> OSError:
         """Return the builtin that fits, as the default driver sees it."""
-        try:
-            reason = HTTPStatus(failure.status).phrase
-        except ValueError:
-            reason = ""  # a number of the server's own
-        return server_said(failure.status, reason, path)
+        return status_error(failure.status, f"HTTP {failure.status}", path)
 
     def doubtful(self, answer: GetResult) -> bool:
-        """HTML may be the page of a folder."""
-        return str(answer.attributes.get("Content-Type", "")).startswith("text/html")
+        """Tell whether it may be a page that the server made, of a folder for instance."""
+        kind = str(answer.attributes.get("Content-Type", ""))
+        return "Content-Encoding" in answer.attributes or _PAGE.search(kind) is not None
