@@ -39,7 +39,15 @@ L = TypeVar("L", bound=AnyLocation)
 
 
 class FileStoreException(Exception):
-    """The root of all exceptions of this library."""
+    """The root of all exceptions of this library.
+
+    Attributes:
+        cause: the error that led to it, if there was one.
+    """
+
+    def __init__(self, message: str = "", cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class InvalidURL(FileStoreException, ValueError):
@@ -94,10 +102,6 @@ class PartialMove(FileStoreException, OSError):
 
 class TransportException(FileStoreException, OSError):
     """One location failed; `cause` is the error it failed with, if there was one."""
-
-    def __init__(self, message: str, cause: BaseException | None = None) -> None:
-        super().__init__(message)
-        self.cause = cause
 
 
 class NotFound(TransportException, FileNotFoundError):

@@ -1,4 +1,7 @@
-"""`get_filestore`: the store that a configuration or the environment describes."""
+"""`get_filestore`: the store that a configuration or the environment describes.
+
+`filestore` is the name that Howler's loader had for it.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,14 @@ def get_filestore(config: object = None, connection_attempts: int | None = None)
     Raises:
         InvalidURL: what was found first cannot be used.
     """
-    return FileStore(*_sources(config), connection_attempts=connection_attempts)
+    return FileStore(*locations_in(config), connection_attempts=connection_attempts)
 
 
-def _sources(config: object) -> Sequence[object]:
+filestore = get_filestore
+
+
+def locations_in(config: object = None) -> Sequence[object]:
+    """Return the locations that `get_filestore` takes. Raises as it does."""
     # Imported here: a store whose URLs are given needs neither YAML nor settings.
     from filestore_fsspec.settings import find_sources, parse_urls, read_config  # noqa: PLC0415
 

@@ -1,0 +1,6 @@
+"""`TransportHTTP`, and what it stands on."""
+
+from filestore_fsspec.compat.transports import Transport, TransportHTTP, normalize_srl_path
+from filestore_fsspec.errors import TransportException
+
+__all__ = ["Transport", "TransportException", "TransportHTTP", "normalize_srl_path"]

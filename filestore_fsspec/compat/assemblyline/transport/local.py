@@ -1,0 +1,6 @@
+"""`TransportLocal`, and what it stands on."""
+
+from filestore_fsspec.compat.transports import Transport, TransportLocal, normalize_srl_path
+from filestore_fsspec.errors import TransportException
+
+__all__ = ["Transport", "TransportException", "TransportLocal", "normalize_srl_path"]

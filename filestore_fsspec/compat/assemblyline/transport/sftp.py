@@ -1,0 +1,6 @@
+"""`TransportSFTP`, and what it stands on."""
+
+from filestore_fsspec.compat.transports import Transport, TransportSFTP, normalize_srl_path
+from filestore_fsspec.errors import TransportException
+
+__all__ = ["Transport", "TransportException", "TransportSFTP", "normalize_srl_path"]

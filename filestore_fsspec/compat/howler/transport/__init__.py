@@ -1,0 +1,1 @@
+"""The transports, each in a module of its scheme."""

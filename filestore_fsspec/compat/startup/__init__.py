@@ -1,0 +1,1 @@
+"""A folder for `PYTHONPATH`: its `sitecustomize` gives the names of Assemblyline and Howler."""
