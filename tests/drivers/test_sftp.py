@@ -22,9 +22,12 @@ import psutil
 import pytest
 from asyncssh.encryption import get_default_encryption_algs
 
+from filestore_fsspec.drivers.sftp import requests
 from filestore_fsspec.drivers.sftp.driver import SFTPDriver
+from filestore_fsspec.drivers.sftp.requests import SFTPHandle
 from filestore_fsspec.drivers.shared.errors import Absent
 from filestore_fsspec.keys import is_temporary
+from filestore_fsspec.portability import write_at
 from tests.services.common import FolderRaw, Service, free_port
 
 if TYPE_CHECKING:
@@ -518,12 +521,26 @@ def test_the_default_known_hosts_are_the_users_own(
     fs.close()
 
 
+def test_lines_of_known_hosts_that_cannot_be_parsed_are_passed_over(
+    sftp_asyncssh: Service, tmp_path: Path
+) -> None:
+    good = Path(sftp_asyncssh.options["known_hosts"]).read_bytes()
+    bad = b"no key, no host \xff\n@unknown host key\nalone\n|1|x\n|9|a|b ssh-rsa AAAA\n"
+    (tmp_path / "mixed").write_bytes(bad + good + bad)
+    fs = driver(sftp_asyncssh, known_hosts=str(tmp_path / "mixed"))
+    assert fs.isdir(f"/{sftp_asyncssh.base}")
+    fs.close()
+    (tmp_path / "bad").write_bytes(bad)
+    with pytest.raises(ConnectionError, match="host key is not in"):
+        driver(sftp_asyncssh, known_hosts=str(tmp_path / "bad")).isfile("/f")
+
+
 @pytest.mark.parametrize("option", ["private_key", "known_hosts"])
 def test_a_missing_file_of_ours_is_no_missing_object(
     sftp_asyncssh: Service, tmp_path: Path, option: str
 ) -> None:
     (tmp_path / "garbage").write_bytes(b"no key, no host \xff\n")
-    for name in ("no", "garbage"):
+    for name in ("no", "garbage") if option == "private_key" else ("no",):
         fs = driver(sftp_asyncssh, **{option: str(tmp_path / name)})
         with pytest.raises(OSError, match=option) as caught:
             fs.isfile("/f")
@@ -597,19 +614,42 @@ def test_a_hung_server_ends_every_call(service: Service, root: str) -> None:
     fs.close()
 
 
-def test_a_hung_file_server_behind_a_live_ssh_server(sftp_openssh: Service) -> None:
-    fs = driver(sftp_openssh, read_timeout=1.0)
-    fifo = behind(sftp_openssh, f"/{sftp_openssh.base}fifo-{secrets.token_hex(4)}")
+def test_a_named_pipe_hangs_nobody(service: Service, root: str) -> None:
+    fs = driver(service, read_timeout=30.0)
+    fs.makedirs(root)
+    fifo = behind(service, f"{root}/fifo")
     os.mkfifo(fifo, 0o666)
     started = time.monotonic()
-    # Opening it waits for a writer that never comes.
-    with pytest.raises(TimeoutError) as caught:
-        fs.cat_file(f"/{sftp_openssh.base}{fifo.name}")
+    for call in (fs.cat_file, fs.open):
+        with pytest.raises(Absent):
+            call(f"{root}/fifo")
+    assert time.monotonic() - started < 15
+    assert not fs.exists(f"{root}/fifo")
+    if hasattr(service.raw, "uid"):  # OpenSSH's processes still wait for a writer: they end here
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    fs.close()
+
+
+def test_a_hung_file_server_behind_a_live_ssh_server(sftp_openssh: Service) -> None:
+    fs = driver(sftp_openssh, read_timeout=1.0)
+    root = f"/{sftp_openssh.base}{secrets.token_hex(6)}"
+    fs.pipe_file(f"{root}/f", b"x")
+    assert sftp_openssh.server is not None
+    assert sftp_openssh.server.process is not None
+    all_of_it = psutil.Process(sftp_openssh.server.process.pid).children(recursive=True)
+    files = [each for each in all_of_it if not each.children()]
+    for each in files:
+        each.send_signal(signal.SIGSTOP)
+    started = time.monotonic()
+    try:
+        with pytest.raises(TimeoutError) as caught:
+            fs.cat_file(f"{root}/f")
+    finally:
+        for each in files:
+            each.send_signal(signal.SIGCONT)
     assert "read_timeout" in str(caught.value.__cause__)
     assert time.monotonic() - started < 3
-    os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))  # the server's process ends here
-    fifo.unlink()
-    assert fs.isdir(f"/{sftp_openssh.base}")
+    assert fs.cat_file(f"{root}/f") == b"x"
     fs.close()
 
 
@@ -672,6 +712,53 @@ def test_asyncssh_says_as_much_as_it_did(
     said = "\n".join(caplog.messages)
     assert re.search(r"\[conn=\d+, chan=0\] SFTP client exited", said)
     assert ("Received OK" in said) == (level == "DEBUG")
+
+
+def test_the_connection_is_told_as_sshfs_does(service: Service) -> None:
+    fs = driver(service)
+    assert fs.client.get_extra_info("username") == service.username
+    assert fs.client is ssh_of(fs)
+    fs.close()
+
+
+def test_a_file_whose_constructor_fails_is_closed(
+    fs: SFTPDriver, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fs.pipe_file(f"{root}/f", b"x")
+    closed: list[str] = []
+    monkeypatch.setattr(SFTPHandle, "close", lambda handle: closed.append(handle.info["name"]))
+    with pytest.raises(KeyError):
+        fs.open(f"{root}/f", cache_type="unheard of")
+    assert closed == [f"{root}/f"]
+
+
+def test_a_cancelled_fetch_writes_nothing_any_more(
+    service: Service, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+    ended: list[bool] = []
+
+    def slowly(fd: int, block: bytes, offset: int) -> None:
+        writing.set()
+        go_on.wait(10)
+        write_at(fd, block, offset)
+        ended.append(True)
+
+    async def cancelled() -> None:
+        fs = driver(service, asynchronous=True)
+        await fs._pipe_file(f"{root}/f", CONTENT)
+        monkeypatch.setattr(requests, "write_at", slowly)
+        fetching = asyncio.create_task(fs._get_file(f"{root}/f", str(tmp_path / "f")))
+        await asyncio.to_thread(writing.wait, 10)
+        fetching.cancel()
+        asyncio.get_running_loop().call_later(0.2, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        assert ended == [True]
+        await fs._close()
+
+    asyncio.run(cancelled())
+    assert not list(tmp_path.iterdir())
 
 
 def test_many_threads_share_one_connection(service: Service, root: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -17,11 +18,26 @@ from filestore_fsspec.drivers.sftp.login import Login, connect
 from filestore_fsspec.drivers.shared.errors import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from types import TracebackType
 
+SPECIAL = {
+    asyncssh.FILEXFER_TYPE_SPECIAL,
+    asyncssh.FILEXFER_TYPE_SOCKET,
+    asyncssh.FILEXFER_TYPE_CHAR_DEVICE,
+    asyncssh.FILEXFER_TYPE_BLOCK_DEVICE,
+    asyncssh.FILEXFER_TYPE_FIFO,
+}
 GONE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
 _DROPPED = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.DisconnectError)
+REFUSED = tuple(each for each in asyncssh.SFTPError.__subclasses__() if each not in _DROPPED)
+"""What a server answers to a request; the connection is as it was."""
+_MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 4095
+_IDLE_SECONDS = 5.0
+"""After so long without an answer, a firewall may have dropped the connection in silence."""
+_PROBE_SECONDS = 3.0
+_SLOW_SECONDS = 1.0
+"""Opening a regular file takes less; a named pipe may never open."""
 
 
 class Link:
@@ -38,10 +54,16 @@ class Link:
         self.sftp = sftp
         self.loop = asyncio.get_running_loop()
         self.mute = False
+        self.serves_at_once = "OpenSSH" in str(ssh.get_extra_info("server_version"))
+        """Whether a channel can ask while another waits: OpenSSH has a process for each."""
+        self.doubtful = False
+        """Whether what came may be the end of the channel."""
         self._pid = os.getpid()
         self._login = login
         self._users = 0
-        self._heard = 0.0
+        self._heard = self.loop.time()
+        self._opening: set[str] = set()
+        self._unopenable: set[str] = set()
         self._clock: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -61,6 +83,44 @@ class Link:
     def tick(self) -> None:
         """Note that the server answered."""
         self._heard = self.loop.time()
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether it is to be probed before it is used."""
+        idle = not self._users and self.loop.time() - self._heard > _IDLE_SECONDS
+        return self.doubtful or idle
+
+    async def answers(self) -> bool:
+        """Probe the server; the connection ends if it does not answer soon."""
+        try:
+            async with asyncio.timeout(min(_PROBE_SECONDS, self._login.read_timeout)):
+                await self.sftp.realpath(".")
+        except (TimeoutError, *_DROPPED):
+            return False
+        except asyncssh.SFTPError:
+            pass  # a refusal is an answer
+        self.doubtful = False
+        self.tick()
+        return True
+
+    @contextmanager
+    def opening(self, path: str) -> Iterator[None]:
+        """Have a file that is opened inside looked at by another channel if that takes long."""
+        self._opening.add(path)
+        slow = self.loop.call_later(_SLOW_SECONDS, lambda: self.later(self._look_at(path)))
+        try:
+            yield
+        finally:
+            slow.cancel()
+            self._opening.discard(path)
+
+    async def _look_at(self, path: str) -> None:
+        """Drop the connection if what is being opened is no file: it waits for its other end."""
+        async with await self.ssh.start_sftp_client(path_errors="surrogateescape") as sftp:
+            found = await sftp.stat(path)
+        if found.type in SPECIAL and path in self._opening:
+            self._unopenable.add(path)
+            self.end()
 
     def _check(self) -> None:
         self._clock = None
@@ -100,7 +160,7 @@ class Link:
         """Return asyncssh's exception as the OSError that fits, or None if it is none of its."""
         where = self._login
         mapped: OSError | None = None
-        if isinstance(error, GONE):
+        if isinstance(error, GONE) or path in self._unopenable:
             mapped = absent(path)
         elif isinstance(error, asyncssh.SFTPPermissionDenied):
             mapped = PermissionError(errno.EACCES, f"{where}: permission denied", path)
@@ -108,11 +168,21 @@ class Link:
             mapped = TimeoutError(errno.ETIMEDOUT, f"{where}: no answer within read_timeout", path)
         elif isinstance(error, _DROPPED):
             mapped = ConnectionError(errno.ECONNRESET, f"{where}: {error}", path)
+        elif isinstance(error, asyncssh.SFTPError) and too_long(path):
+            mapped = absent(path)
         elif isinstance(error, asyncssh.Error):
             mapped = OSError(errno.EIO, f"{where}: {error}", path)
         elif isinstance(error, UnicodeError):
             mapped = OSError(errno.EILSEQ, "a name that cannot be encoded", path)
         return mapped
+
+
+def too_long(path: str) -> OSError | None:
+    """Return the error for a name that few disks can hold; servers say anything of it."""
+    encoded = path.encode(errors="surrogateescape")
+    if len(encoded) <= _MAX_PATH_BYTES and max(map(len, encoded.split(b"/"))) <= _MAX_NAME_BYTES:
+        return None
+    return OSError(errno.ENAMETOOLONG, "a name that is too long", path)
 
 
 async def _open_link(login: Login) -> Link:
@@ -142,7 +212,9 @@ class Connection:
         link = self._link
         loop = asyncio.get_running_loop()
         if link is not None and link.loop is loop and not link.ssh.is_closed():
-            return link
+            if not link.may_be_lost or await link.answers():
+                return link
+            self.forget(link)
         if self._connecting is None or self._connecting.get_loop() is not loop:
             # One attempt for all who wait: none waits for the failures of those before it.
             self._connecting = loop.create_task(_open_link(self.login))
@@ -207,8 +279,10 @@ class Use:
         link.leave()
         if error is None:
             return
-        if isinstance(error, (*_DROPPED, asyncssh.SFTPBadMessage)) or link.mute:
+        if isinstance(error, _DROPPED) or link.mute:
             self._connection.forget(link)
+        # OpenSSH says so of a path that it cannot use, asyncssh as it gives the channel up.
+        link.doubtful = link.doubtful or isinstance(error, asyncssh.SFTPBadMessage)
         mapped = link.os_error(error, self._path)
         if mapped is not None:
             raise mapped from error

@@ -21,6 +21,8 @@ from filestore_fsspec.drivers.shared.folders import AsyncFolderDriver
 if TYPE_CHECKING:
     import asyncio
 
+    from asyncssh import SSHClientConnection
+
 
 class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # sshfs has no types
     """Files on an SFTP server, over one connection that is made anew after a drop."""
@@ -90,6 +92,11 @@ class SFTPDriver(AsyncFolderDriver, SSHFileSystem):  # type: ignore[misc]  # ssh
         self.requests = SFTPRequests(connection)
         self.replace, self.temporary_prefix = replace, temporary_prefix
         weakref.finalize(self, connection.abandon).atexit = False
+
+    @property
+    def client(self) -> SSHClientConnection:
+        """The connection of asyncssh, made if there is none; sshfs has one for ever."""
+        return self._wait(self.requests.connection.link()).ssh
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:

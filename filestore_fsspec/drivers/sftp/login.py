@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -59,12 +60,10 @@ class Login:
         # sshfs 2026.8 trusts any host key unless told otherwise.
         if not self.validate_host:
             return None
-        if self.known_hosts is None:
-            return ()  # asyncssh's word for the user's own file
-        try:
-            return asyncssh.read_known_hosts(self.known_hosts)
-        except (OSError, ValueError) as error:
-            raise OSError(f"known_hosts={self.known_hosts!r} cannot be read: {error}") from error
+        if self.known_hosts is not None:
+            return _read_known_hosts(Path(self.known_hosts))
+        own = Path("~/.ssh/known_hosts").expanduser()
+        return _read_known_hosts(own) if own.exists() else b""
 
     def _key(self, path: str) -> asyncssh.SSHKey:
         try:
@@ -76,6 +75,23 @@ class Login:
                 message = f"private_key={path!r} is not opened by private_key_pass: {error}"
                 raise PermissionError(errno.EACCES, message) from error
             raise OSError(f"private_key={path!r} is no private key: {error}") from error
+
+
+def _read_known_hosts(path: Path) -> bytes:
+    """Return the lines that can be parsed: as OpenSSH does, the others are passed over."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        raise OSError(f"known_hosts={str(path)!r} cannot be read: {error}") from error
+    return "".join(f"{line}\n" for line in text.splitlines() if _is_entry(line)).encode()
+
+
+def _is_entry(line: str) -> bool:
+    try:
+        asyncssh.import_known_hosts(line)
+    except ValueError:
+        return False
+    return True
 
 
 async def connect(login: Login) -> tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
-import asyncssh
-
-from filestore_fsspec.drivers.sftp.connection import GONE
-from filestore_fsspec.drivers.sftp.listing import info_of, is_folder, kind, scan, stat
+from filestore_fsspec.drivers.sftp.connection import GONE, REFUSED
+from filestore_fsspec.drivers.sftp.listing import info_of, kind, scan, stat
 from filestore_fsspec.drivers.sftp.pipelining import (
-    folder_is_absent,
+    attributes_of,
     head,
+    in_thread,
+    only_files,
     open_to_read,
     read,
     read_blocks,
     reading,
+    size_from,
 )
 from filestore_fsspec.drivers.sftp.write import make_folder, rename, send
-from filestore_fsspec.drivers.shared.errors import absent
+from filestore_fsspec.drivers.shared.errors import absent, only_os_errors
 from filestore_fsspec.portability import write_at
 
 if TYPE_CHECKING:
+    import asyncssh
     from fsspec.callbacks import Callback
 
     from filestore_fsspec.drivers.sftp.connection import Connection, Link
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.drivers.shared.files import Content
 
 
+@only_os_errors
 class SFTPRequests:
     """One server, over one connection: many requests of many calls are in flight on it."""
 
@@ -48,10 +50,17 @@ class SFTPRequests:
         async with self.connection.use(folder) as link:
             try:
                 return await scan(link, folder)
-            except asyncssh.SFTPFailure as error:
-                if await is_folder(link, folder):
-                    raise
-                raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder) from error
+            except REFUSED as error:
+                try:
+                    found = (await stat(link, folder))["type"]
+                except REFUSED:
+                    raise error from None
+                if found != "directory":
+                    raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder) from error
+                if isinstance(error, GONE):  # said of the open folder, or of one made since
+                    message = "the listing ended as if the folder were missing"
+                    raise OSError(errno.EIO, message, folder) from error
+                raise
 
     async def identity(self, folder: str) -> str:
         """Return the path without links."""
@@ -70,7 +79,7 @@ class SFTPRequests:
             callback.set_size(size)
 
             async def keep(block: bytes, offset: int) -> None:
-                await asyncio.to_thread(write_at, file.fileno(), block, offset)
+                await in_thread(write_at, file.fileno(), block, offset)
                 callback.relative_update(len(block))
 
             await keep(data, 0)
@@ -78,13 +87,13 @@ class SFTPRequests:
 
     async def open(self, path: str) -> SFTPHandle:
         """Return what reads the file that is at `path` now."""
-        async with self.connection.use(path) as link, folder_is_absent(link, path):
+        async with self.connection.use(path) as link, only_files(link, path):
             file = await open_to_read(link, path)
             with ExitStack() as undo:
                 undo.callback(lambda: link.later(file.close()))
-                info = info_of(path, await file.stat())
-                if info["type"] == "directory":
-                    raise absent(path)
+                info = info_of(path, await attributes_of(link, file))
+                info["type"] = "file"
+                info["size"] = info["size"] or await size_from(link, file, 0)
                 undo.pop_all()
         return SFTPHandle(self.connection, link, file, info)
 
@@ -103,8 +112,10 @@ class SFTPRequests:
         async with self.connection.use(path) as link:
             try:
                 await link.sftp.remove(path)
-            except (asyncssh.SFTPFailure, asyncssh.SFTPPermissionDenied) as error:
-                # Servers say either of a folder.
+            except GONE:
+                raise
+            except REFUSED as error:
+                # Servers say "failure" or "permission denied" of a folder.
                 if await kind(link, path) in {"directory", None}:
                     raise absent(path) from error
                 raise
@@ -119,7 +130,7 @@ class SFTPRequests:
         async with self.connection.use(path) as link:
             try:
                 await link.sftp.rmdir(path)
-            except (*GONE, asyncssh.SFTPFailure) as error:
+            except REFUSED as error:
                 # OpenSSH says "no such file" of a file, "failure" of a folder that is not empty.
                 found = await kind(link, path)
                 if found not in {"directory", None}:
@@ -134,6 +145,7 @@ class SFTPRequests:
         await self.connection.close()
 
 
+@only_os_errors
 class SFTPHandle:
     """A file that the server keeps open: it stays what it was when another replaces it."""
 

@@ -210,6 +210,8 @@ def _guarded(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., A
         except OSError:
             raise
         except Exception as error:
+            if any(getattr(each, "failure", None) is error for each in args):
+                raise  # of the content that is sent, which is the caller's
             path = "/".join(each for each in args[:2] if isinstance(each, str))
             raise unusable_answer(f"{type(error).__name__}: {error}", path) from error
 

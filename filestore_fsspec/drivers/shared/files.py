@@ -36,6 +36,8 @@ class Content:
         self.size = len(source) if isinstance(source, memoryview) else _bytes_left(source)
         """Bytes; of a pipe 0, whatever comes."""
         self.in_memory = isinstance(source, memoryview)
+        self.failure: Exception | None = None
+        """What went wrong as the source was read, which is not the server's."""
         callback.set_size(self.size)
 
     def blocks(self, length: int) -> Iterator[bytes | memoryview]:
@@ -45,9 +47,20 @@ class Content:
             for start in range(0, len(source), length):
                 yield source[start : start + length]
             return
-        while block := source.read(length):
+        while block := self._block(source, length):
             yield block
             self._callback.relative_update(len(block))
+
+    def _block(self, source: IO[bytes], length: int) -> bytes | memoryview:
+        try:
+            block: Any = source.read(length)
+            if not isinstance(block, bytes | bytearray | memoryview):
+                message = f"read() of a binary file gives bytes, not {type(block).__name__}"
+                raise TypeError(message)  # noqa: TRY301 - kept like all that goes wrong here
+        except Exception as error:
+            self.failure = error
+            raise
+        return memoryview(block)
 
 
 def _bytes_left(file: IO[bytes]) -> int:
@@ -112,7 +125,12 @@ class ReadFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no typ
         """Read through `handle`, `block_size` bytes or more at a time."""
         self._handle = handle
         size = handle.info["size"]
-        super().__init__(fs, path, "rb", block_size, size=size, **kwargs)
+        try:
+            super().__init__(fs, path, "rb", block_size, size=size, **kwargs)
+        except BaseException:
+            self.closed = True
+            handle.close()
+            raise
         self.details = handle.info
 
     def _fetch_range(self, start: int, end: int) -> bytes:
