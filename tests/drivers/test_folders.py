@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +102,54 @@ def test_links_that_lead_nowhere_or_back_are_left_out(tree: Tree) -> None:
     assert tree.fs.cat_file(tree.path("a/sideways/kept")) == b"y"
 
 
+def test_a_link_that_leads_upward_is_absent_by_name(tree: Tree) -> None:
+    tree.lay(a__file="x", keep__kept="y")
+    for link, target in {"upward": "..", "here": ".", "sideways": "../keep"}.items():
+        (tree.folder / "a" / link).symlink_to(target)
+    for name in ("upward", "here"):
+        path = tree.path(f"a/{name}")
+        assert not tree.fs.exists(path)
+        assert not tree.fs.isdir(path)
+        for call in (tree.fs.info, tree.fs.ls, tree.fs.open):
+            with pytest.raises(FileNotFoundError):
+                call(path)
+    assert tree.fs.isdir(tree.path("a/sideways"))
+    assert tree.below(tree.fs.ls(tree.path("a/sideways"), detail=False)) == ["a/sideways/kept"]
+
+
+def test_a_link_to_where_we_may_not_look_hides_nothing_else(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.lay(a__file="x", a__other="y")
+    (tree.folder / "a" / "forbidden").symlink_to("file")
+    stat = tree.fs.requests.stat
+
+    async def refused(path: str) -> Any:
+        if path.endswith("forbidden"):
+            raise PermissionError(errno.EACCES, "forbidden", path)
+        return await stat(path)
+
+    monkeypatch.setattr(tree.fs.requests, "stat", refused)
+    if tree.tells_all:
+        assert all_same(views(tree)) == ["a/file", "a/other"]
+
+
+def test_a_name_that_is_too_long_is_absent_and_refused(tree: Tree) -> None:
+    tree.lay(a__file="x")
+    assert tree.fs.exists(tree.path("a/file"))
+    for path in (tree.path("a/" + "n" * 300), tree.path("a/" + "n" * 300 + "/below")):
+        assert not tree.fs.exists(path)
+        assert not tree.fs.isfile(path)
+        for call in (tree.fs.info, tree.fs.cat_file, tree.fs.open, tree.fs.rm_file):
+            with pytest.raises(FileNotFoundError):
+                call(path)
+        for mode in ("overwrite", "create"):
+            with pytest.raises(OSError, match=r"(?i)long|refus|not be|No such|550") as caught:
+                tree.fs.pipe_file(path, b"new", mode=mode)
+            assert not isinstance(caught.value, FileNotFoundError | FileExistsError)
+    assert [each.name for each in (tree.folder / "a").iterdir()] == ["file"]
+
+
 def test_a_recursive_delete_goes_through_no_link(tree: Tree) -> None:
     tree.lay(keep__kept="y", keep__deep__kept="z", sub__file="x", sub__deep__file="x")
     (tree.folder / "sub" / "link").symlink_to("../keep")
@@ -132,6 +182,23 @@ def test_what_is_neither_file_nor_folder_is_shown_by_none(tree: Tree) -> None:
         os.mkfifo(tree.folder / "pipe")
     (tree.folder / "folder").mkdir()
     assert all_same(views(tree)) == ["file"]
+
+
+def test_what_is_no_file_is_absent_by_name(tree: Tree, tmp_path: Path) -> None:
+    if not tree.tells_all:
+        return  # pyftpdlib calls a pipe a file
+    os.mkfifo(tree.folder / "pipe")
+    os.mknod(tree.folder / "socket", stat.S_IFSOCK | 0o666)
+    (tree.folder / "null").symlink_to("/dev/null")
+    for name in ("pipe", "socket", "null"):
+        path = tree.path(name)
+        assert not tree.fs.exists(path)
+        for call in (tree.fs.info, tree.fs.cat_file, tree.fs.open):
+            with pytest.raises(FileNotFoundError):
+                call(path)
+        with pytest.raises(FileNotFoundError):
+            tree.fs.get_file(path, str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_brought_to_this_machine(tree: Tree, tmp_path: Path) -> None:

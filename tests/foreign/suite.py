@@ -49,8 +49,6 @@ class Reading:
     """Tags of what the server cannot hold, or tells wrongly of."""
     hides: ClassVar[frozenset[str]] = frozenset()
     """Tags of what the server holds, and no key leads to."""
-    unasked: ClassVar[frozenset[str]] = frozenset()
-    """Tags of what listings leave out, but whoever names it finds."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give each server its trees."""
@@ -96,7 +94,7 @@ class Reading:
 
     def test_the_views_agree(self, stage: Stage) -> None:
         whole = sum(stage.trees[1:], stage.trees[0])
-        none(problems(stage.seen, whole, trees.UNASKED | self.unasked))
+        none(problems(stage.seen, whole))
 
     def test_a_folder_is_brought_here(self, stage: Stage, family: str, tmp_path: Path) -> None:
         dest = tmp_path / "dest"

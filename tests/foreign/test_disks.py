@@ -37,10 +37,8 @@ class TestFTPWithLIST(Remote):
 class TestSFTPOpenSSH(Remote):
     service = "sftp_openssh"
     families = (*DISK, "SHARDED")
-    unasked = frozenset({"pipe"})  # the server opens it to read, and waits for a writer
 
 
 class TestSFTPAsyncSSH(Remote):
     service = "sftp_asyncssh"
     families = (*DISK, "SHARDED")
-    unasked = frozenset({"pipe"})  # as above

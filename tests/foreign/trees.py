@@ -19,13 +19,6 @@ ACTED_ON = "tree"
 """The folder that acts are about; what is outside of it is never to change."""
 
 
-UNASKED = frozenset({"upward", "outside"})
-"""Tags of what listings leave out, but whoever names it finds.
-
-Of a link alone it takes a request for each folder above to tell that it leads upward.
-"""
-
-
 @dataclass(frozen=True)
 class Entry:
     """Something on a server: `path` is below the location's root."""
@@ -121,7 +114,7 @@ class Tree:
         own = {path for path, content in shown if content is None}
         return own.union(*(above(path) for path, _ in shown))
 
-    def left_out(self, *, by_name: bool, unasked: frozenset[str] = UNASKED) -> set[str]:
+    def left_out(self, *, by_name: bool) -> set[str]:
         """Return the paths that no view knows; with `by_name`, those that are no keys too."""
         return {
             entry.path
@@ -129,7 +122,6 @@ class Tree:
             # A leading slash is dropped from a key.
             if not entry.shows
             and entry.path[0] != "/"
-            and entry.tag not in unasked
             and (by_name or (entry.kind not in {"file", "folder"} and is_text(entry.path)))
         }
 

@@ -8,7 +8,6 @@ from glob import escape
 from typing import TYPE_CHECKING, Any
 
 from filestore_fsspec.errors import InvalidKey
-from tests.foreign.trees import UNASKED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -55,7 +54,7 @@ def parent_and_name(path: str) -> tuple[str, str]:
     return parent, name
 
 
-def problems(seen: Seen, tree: Tree, unasked: frozenset[str] = UNASKED) -> list[str]:
+def problems(seen: Seen, tree: Tree) -> list[str]:
     """Return where the views of `seen` differ from one another, or from what `tree` is to show."""
     files, folders = tree.files, set(tree.folders)
     with_folders = seen.fs.find(seen.at(""), withdirs=True)
@@ -71,7 +70,7 @@ def problems(seen: Seen, tree: Tree, unasked: frozenset[str] = UNASKED) -> list[
         *(each for path in sorted(folders - files.keys()) for each in _of_folder(seen, path)),
     ]
     # A driver's paths are the server's own, temporary files among them.
-    left_out = tree.left_out(by_name=not seen.root, unasked=unasked) - files.keys()
+    left_out = tree.left_out(by_name=not seen.root) - files.keys()
     # A path that ends in a slash may name a folder that is shown.
     for path in sorted(each for each in left_out if each.rstrip("/") not in folders):
         found += _of_absent(seen, path)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from filestore_fsspec.drivers.local.atomic import open_new, rename
 from filestore_fsspec.drivers.shared.errors import absent, already_there
-from filestore_fsspec.drivers.shared.folders import parent_of
+from filestore_fsspec.drivers.shared.folders import above, holds_any, parent_of
 from filestore_fsspec.portability import BINARY, NOT_BLOCKING
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def fitting(error: OSError, path: str) -> OSError:
     return absent(path) if loops or error.errno in _ABSENT else error
 
 
+def _unless_too_long(error: OSError, path: str) -> OSError:
+    """Return the same for what makes a name: one that is too long is refused, not absent."""
+    return error if error.errno == errno.ENAMETOOLONG else fitting(error, path)
+
+
 def info_of(path: str, found: os.stat_result, *, islink: bool = False) -> Info:
     """Return fsspec's info of a local file, with `modified`."""
     mode, mtime = found.st_mode, found.st_mtime
@@ -52,6 +57,11 @@ def info_of(path: str, found: os.stat_result, *, islink: bool = False) -> Info:
         "ino": found.st_ino,
         "nlink": found.st_nlink,
     }
+
+
+def _refuse_upward(link: str) -> None:
+    if holds_any(os.path.realpath(link), map(os.path.realpath, above(parent_of(link)))):
+        raise absent(link)
 
 
 class LocalRequests:
@@ -93,15 +103,20 @@ class LocalRequests:
                 found = os.stat(path)
         except OSError as error:
             raise fitting(error, path) from error
+        if islink and S_ISDIR(found.st_mode):
+            _refuse_upward(path)
         return info_of(path, found, islink=islink)
 
     def mode(self, path: str) -> int:
         """Return what kind of thing is at `path`, a link followed, as `stat` has it."""
         self.checked(path)
         try:
-            return os.stat(path).st_mode
+            mode = os.stat(path).st_mode
         except OSError as error:
             raise fitting(error, path) from error
+        if S_ISDIR(mode) and os.path.islink(path):
+            _refuse_upward(path)
+        return mode
 
     async def stat(self, path: str) -> Info:
         """Return what is at `path`, a link followed."""
@@ -191,7 +206,7 @@ class LocalRequests:
         try:
             rename(self.checked(source), self.checked(path), "overwrite" if replace else "create")
         except OSError as error:
-            raise fitting(error, source) from error
+            raise _unless_too_long(error, source) from error
 
     async def remove(self, path: str) -> None:
         """Delete a file or a link, one that is not followed as well."""
@@ -202,8 +217,10 @@ class LocalRequests:
         """Delete a file or a link."""
         try:
             os.unlink(path)
-        except IsADirectoryError:
-            raise absent(path) from None
+        except (IsADirectoryError, PermissionError) as error:  # macOS and Windows say the latter
+            if os.path.islink(path) or not os.path.isdir(path):
+                raise
+            raise absent(path) from error
         except OSError as error:
             raise fitting(error, path) from error
 
@@ -216,7 +233,7 @@ class LocalRequests:
         except NotADirectoryError:
             raise
         except OSError as error:
-            raise fitting(error, path) from error
+            raise _unless_too_long(error, path) from error
 
     async def remove_folder(self, path: str) -> None:
         """Remove an empty folder."""

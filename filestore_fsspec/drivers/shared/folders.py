@@ -5,8 +5,8 @@ A protocol says what is at a path and in a folder, moves bytes, renames and remo
 what a folder is, what a recursive delete touches, where a temporary file goes.
 
 - A listing shows files and folders. Left out: our temporary files, devices and pipes, names that
-  are not UTF-8, links that lead nowhere, to themselves or upward. Any other link is what it leads
-  to.
+  are not UTF-8, links that lead nowhere, to themselves, upward or where we may not look. Any other
+  link is what it leads to.
 - A recursive delete goes through no link, and removes nothing that a listing does not show, but
   our own temporary files.
 """
@@ -141,18 +141,18 @@ class FolderRequests(Protocol):
 class _Ancestors:
     """Tells whether following a link, or what may be one, leads back to where a walk came from."""
 
-    def __init__(self, requests: FolderRequests) -> None:
-        self._requests = requests
+    def __init__(self, fs: FolderDriver) -> None:
+        self._fs = fs
         self._known: dict[str, str] = {}
 
     async def are_held_by(self, identity: str, folder: str) -> bool:
         """Tell whether a folder in `folder` is one of those above, or holds one of them."""
-        above = _above(folder)
-        self._known = {
-            each: self._known.get(each) or await self._requests.identity(each) for each in above
-        }
-        inside = identity.rstrip("/") + "/"
-        return any(each == identity or each.startswith(inside) for each in self._known.values())
+        folders = above(folder)
+        asked = [each for each in folders if each not in self._known]
+        told = await self._fs._all(map(self._fs.requests.identity, asked))  # noqa: SLF001 - ours
+        self._known |= dict(zip(asked, told, strict=True))
+        self._known = {each: self._known[each] for each in folders}
+        return holds_any(identity, self._known.values())
 
     def note(self, folder: str, info: Info | None) -> None:
         """Remember what a listing said of a folder that is now entered."""
@@ -160,12 +160,18 @@ class _Ancestors:
             self._known[folder] = info["identity"]
 
 
-def _above(folder: str) -> list[str]:
+def above(folder: str) -> list[str]:
     """Return `folder` and all above it."""
     found = [folder]
     while (parent := parent_of(found[-1])) != found[-1]:
         found.append(parent)
     return found
+
+
+def holds_any(identity: str, others: Iterable[str]) -> bool:
+    """Tell whether a folder is one of others, or holds one of them."""
+    inside = identity.rstrip("/") + "/"
+    return any(each == identity or each.startswith(inside) for each in others)
 
 
 def parent_of(path: str) -> str:
@@ -222,7 +228,15 @@ class FolderDriver(DriverBase):
         info = await self.requests.stat(path)
         if info["type"] not in {"file", "directory"}:
             raise absent(path)
+        if info["type"] == "directory" and info.get("islink", True):
+            await self._refuse_upward(path, info.get("identity"))
         return info
+
+    async def _refuse_upward(self, path: str, identity: str | None = None) -> None:
+        """Raise `Absent` for a link that leads upward, which no listing shows."""
+        identity = identity or await self.requests.identity(path)
+        if identity != path and await _Ancestors(self).are_held_by(identity, parent_of(path)):
+            raise absent(path)
 
     async def _kind(self, path: Any) -> str | None:
         try:
@@ -245,7 +259,8 @@ class FolderDriver(DriverBase):
     async def _ls(self, path: Any, detail: bool = True, **_kwargs: Any) -> list[Any]:
         path = self._strip_protocol(path)
         try:
-            infos = await self._shown(path, _Ancestors(self.requests))
+            infos = await self._shown(path, _Ancestors(self))
+            await self._refuse_upward(path)
         except (Absent, NotADirectoryError):
             infos = [await self._info(path)]
             if infos[0]["type"] == "directory":
@@ -269,12 +284,12 @@ class FolderDriver(DriverBase):
         return shown
 
     async def _follow(self, link: str) -> Info | None:
-        """Return what a link leads to, if it leads anywhere."""
+        """Return what a link leads to, if it leads anywhere that we may look at."""
         try:
             info = await self.requests.stat(link)
             if info["type"] == "directory" and "identity" not in info:
                 info["identity"] = await self.requests.identity(link)
-        except Absent:
+        except (Absent, PermissionError):
             return None
         info["islink"] = True
         return info
@@ -320,7 +335,7 @@ class FolderDriver(DriverBase):
     async def _walk_folders(
         self, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
     ) -> AsyncIterator[tuple[str, Any, Any]]:
-        ancestors = _Ancestors(self.requests)
+        ancestors = _Ancestors(self)
         left: list[_Step] = [_Step(path, 1)]
         while left:
             step = left.pop()
@@ -366,7 +381,7 @@ class FolderDriver(DriverBase):
 
     async def _list_page(self, prefix: str, token: Any = None) -> Page:
         """List one folder; the token is what is known of those above, and those left."""
-        ancestors, left = token or (_Ancestors(self.requests), [(self._start(prefix), None)])
+        ancestors, left = token or (_Ancestors(self), [(self._start(prefix), None)])
         folder, info = left.pop()
         ancestors.note(folder, info)
         try:
@@ -697,7 +712,7 @@ class FolderDriver(DriverBase):
 
     async def _remove_hidden(self, folder: str, *, links: bool) -> bool:
         folder = self._strip_protocol(folder)
-        shown = {info["name"] for info in await self._shown(folder, _Ancestors(self.requests))}
+        shown = {info["name"] for info in await self._shown(folder, _Ancestors(self))}
         hidden = [
             info["name"]
             for info in await self.requests.entries(folder)
