@@ -23,12 +23,28 @@ from filestore_fsspec.errors import InvalidURL
 
 FORM = "scheme://[user[:password]@]host[:port]/root[?option=value&...]"
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+._-]*)://(.*)", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\.")
 _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT = 65535
-_SECRET_OPTIONS = {"access_key", "client_secret", "private_key_pass"}
+_HARMLESS_OPTIONS = {
+    # Of every scheme, and of some of ours.
+    *("name", "read_only", "layout", "connect_timeout", "read_timeout", "must_exist", "cleanup"),
+    *("engine", "verify", "ca_bundle", "pki", "use_ssl", "use_tls", "tls", "follow_symlinks"),
+    *("replace", "temporary_prefix", "private_key", "validate_host", "known_hosts"),
+    *("s3_bucket", "aws_region", "boto_defaults", "use_batch_delete", "missing_is_403"),
+    *("account", "tenant_id", "client_id", "use_default_credentials", "allow_directory_access"),
+    *("initialize_container", "initalize_container"),
+    # Of filesystems that fsspec knows.
+    *("host", "port", "username", "endpoint_url", "base_url", "region", "region_name"),
+    *("account_name", "account_host", "project", "org", "repo", "sha", "revision", "branch"),
+    *("anon", "auto_mkdir", "endpoint", "domain", "share", "timeout", "use_listings_cache"),
+}
+"""Their values may be shown: no other option's may, whatever it means."""
+_URL_OPTIONS = {"endpoint_url", "base_url", "endpoint", "host", "account_host"}
+_KEEPS_CASE = "fsspec+"
+"""In what follows, a host may be a bucket or a user, whose case counts."""
 _ENCODE = "percent-encode '/', '?', '#' and '%' in a user, a password or an option"
 
 
@@ -67,16 +83,29 @@ class StorageUrl:
         query = "&".join(
             f"{name}={quote(value, safe='')}"
             for name, value in self.options.items()
-            if secrets or name not in _SECRET_OPTIONS
+            if secrets or is_harmless(name, value)
         )
         return (
             f"{self.scheme}://{user}{'@' if user else ''}{self.origin}/{quote(self.root)}"
             f"{'?' if query else ''}{query}"
         )
 
+    def masked(self) -> str:
+        """Return the URL as text, with `***` for each option that may be a secret."""
+        query = "&".join(
+            f"{name}={quote(value, safe='/:') if is_harmless(name, value) else '***'}"
+            for name, value in self.options.items()
+        )
+        return f"{self}{'?' if query else ''}{query}"
+
     def __str__(self) -> str:
         user = f"{quote(self.username, safe='')}@" if self.username else ""
         return f"{self.scheme}://{user}{self.origin}/{quote(self.root)}"
+
+
+def is_harmless(name: str, value: str) -> bool:
+    """Tell whether an option's value may be shown: it holds no secret, and no URL that has one."""
+    return name in _HARMLESS_OPTIONS and not (name in _URL_OPTIONS and set(value) & set("@?"))
 
 
 def parse(source: object) -> StorageUrl:
@@ -172,11 +201,15 @@ def _parse_address(scheme: str, address: str) -> tuple[str, int | None]:
         if host and not _HOST.fullmatch(host):
             raise InvalidURL(f"{scheme} URL: the host is no host name; {_ENCODE}")
     if not has_port:
-        return host.lower(), None
+        return _host(scheme, host), None
     if not (_PORT.fullmatch(port_text) and 0 < int(port_text) <= _MAX_PORT):
         # The text is not shown: it may be the first part of a password with a raw '/'.
         raise InvalidURL(f"{scheme} URL: a port is a number from 1 to {_MAX_PORT}; {_ENCODE}")
-    return host.lower(), int(port_text)
+    return _host(scheme, host), int(port_text)
+
+
+def _host(scheme: str, host: str) -> str:
+    return host if scheme.startswith(_KEEPS_CASE) else host.lower()
 
 
 def _refuse_other_than_ipv6(scheme: str, host: str) -> None:

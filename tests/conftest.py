@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.services.s3",
     "tests.services.ceph",
     "tests.services.sftp",
+    "tests.services.generic",
 ]
 if os.environ.get("FILESTORE_SERVICES") == "compose":
     pytest_plugins.append("tests.services.compose_fixtures")

@@ -1,6 +1,7 @@
 """Our repairs of fsspec filesystems, a folder for each, imported on first use.
 
-A scheme's `Target` names a driver by its key in `DRIVERS`. `shared/driver.py` says what
+A scheme's `Target` names a driver by its key in `DRIVERS`, one of another package as
+`module:Class`. `shared/driver.py` says what
 every driver promises; a driver holds only what the filesystem below it does not keep by itself.
 """
 
@@ -16,6 +17,7 @@ DRIVERS = {
     "azure": "filestore_fsspec.drivers.azure.driver:AzureDriver",
     "azure+obstore": "filestore_fsspec.drivers.obstore.azure:AzureObstoreDriver",
     "file": "filestore_fsspec.drivers.local.driver:LocalDriver",
+    "fsspec": "filestore_fsspec.drivers.generic:GenericDriver",
     "ftp": "filestore_fsspec.drivers.ftp.driver:FTPDriver",
     "http": "filestore_fsspec.drivers.http.driver:HTTPDriver",
     "http+obstore": "filestore_fsspec.drivers.obstore.http:HTTPObstoreDriver",
@@ -27,7 +29,7 @@ DRIVERS = {
 
 
 def load_driver(name: str) -> type[AbstractFileSystem]:
-    """Import and return the driver class called `name`, a key of `DRIVERS`."""
-    module, _, attribute = DRIVERS[name].partition(":")
+    """Import and return the driver class called `name`: a key of `DRIVERS`, or `module:Class`."""
+    module, _, attribute = DRIVERS.get(name, name).partition(":")
     driver: type[AbstractFileSystem] = getattr(import_module(module), attribute)
     return driver

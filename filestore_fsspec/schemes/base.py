@@ -14,12 +14,15 @@ from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.keys import LAYOUTS, Layout, LayoutName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from filestore_fsspec.urls import StorageUrl
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-SECRET_ARGUMENTS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
+SECRET_ARGUMENTS = (
+    *("password", "private_key_pass", "secret", "account_key", "client_secret"),
+    *("options", "secrets"),
+)
 """The drivers' arguments that no message may show."""
 RESERVED_NAMES = ("near", "far", "all", "any")
 
@@ -153,7 +156,9 @@ class Target:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values of `storage_options` that no message may show."""
-        return tuple(filter(None, map(self.storage_options.get, SECRET_ARGUMENTS)))
+        found = map(self.storage_options.get, SECRET_ARGUMENTS)
+        known = (each for each in found if isinstance(each, str) and each)
+        return (*known, *self.storage_options.get("secrets", ()))
 
 
 def parse_options(model: type[OptionsT], url: StorageUrl) -> OptionsT:
@@ -171,12 +176,16 @@ def parse_options(model: type[OptionsT], url: StorageUrl) -> OptionsT:
     raise InvalidURL(f"{url.scheme} URL: {problems}")
 
 
+def near(name: str, allowed: Iterable[str]) -> str:
+    """Return the end of a sentence that names what `name` may be a misspelling of, or nothing."""
+    close = difflib.get_close_matches(name, allowed, n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
 def _explain(problem: dict[str, Any], allowed: list[str]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(name, allowed, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
-        return f"unknown option {name!r}{hint} (allowed: {', '.join(allowed)})"
+        return f"unknown option {name!r}{near(name, allowed)} (allowed: {', '.join(allowed)})"
     if problem["type"] == "missing":
         return f"the option {name!r} is required"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

@@ -28,7 +28,7 @@ from filestore_fsspec import (
 from filestore_fsspec.keys import is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.services.common import Service
 
@@ -61,6 +61,8 @@ class ReadingContract:
     """Fixtures of the servers, near first."""
     options: ClassVar[Mapping[str, str]] = {}
     """Options on every URL."""
+    keys: ClassVar[Sequence[str]] = KEYS
+    """Keys of all kinds that the backend can have."""
     unlisted: ClassVar[frozenset[str]] = frozenset()
     """Keys that the server's own listings leave out."""
 
@@ -92,9 +94,9 @@ class ReadingContract:
         return write
 
     def test_what_is_there_is_read(self, store: FileStore, fill: Any, tmp_path: Path) -> None:
-        for number, key in enumerate(KEYS):
+        for number, key in enumerate(self.keys):
             fill(key, b"content %d" % number)
-        for number, key in enumerate(KEYS):
+        for number, key in enumerate(self.keys):
             assert store.get(key) == b"content %d" % number
             assert store.exists(key) == [store.locations[-1]]
             dest = tmp_path / "new" / str(number)
@@ -271,15 +273,16 @@ class ListingContract(ReadingContract):
     """Listing gives keys back, whatever the layout."""
 
     def test_every_key_is_listed_once(self, store: FileStore, fill: Any) -> None:
-        for key in KEYS:
+        for key in self.keys:
             fill(key, b"")
-        assert sorted(store.list()) == sorted(set(KEYS) - self.unlisted)
+        assert sorted(store.list()) == sorted(set(self.keys) - self.unlisted)
 
     @pytest.mark.parametrize("prefix", ["in", "in/", "in/a", "0", "0123456789", "p", "none", "ü"])
     def test_a_prefix_is_a_prefix_of_keys(self, store: FileStore, fill: Any, prefix: str) -> None:
-        for key in KEYS:
+        for key in self.keys:
             fill(key, b"")
-        assert sorted(store.list(prefix)) == sorted(key for key in KEYS if key.startswith(prefix))
+        expected = sorted(key for key in self.keys if key.startswith(prefix))
+        assert sorted(store.list(prefix)) == expected
 
 
 class ReadOnlyContract(ListingContract):
@@ -316,6 +319,8 @@ class ReadOnlyContract(ListingContract):
 class FileStoreContract(ListingContract):
     """What every store promises that may be written."""
 
+    concurrent_keys: ClassVar[int] = 400
+    """How many keys eight threads write, read and delete."""
     creates_atomically: ClassVar[bool] = True
     """Whether every backend of the store can create an object only if it is not there."""
     has_folders: ClassVar[bool] = True
@@ -334,15 +339,15 @@ class FileStoreContract(ListingContract):
     def test_what_is_put_is_stored_everywhere(
         self, store: FileStore, places: list[Service], root: str, everywhere: list[Location]
     ) -> None:
-        for number, key in enumerate(KEYS):
+        for number, key in enumerate(self.keys):
             assert store.put(key, b"%d" % number) == everywhere
         for place, location in zip(places, everywhere, strict=True):
             path = location.target.layout.path
             stored = {path_ for path_ in place.raw.paths() if path_.startswith(f"{root}/")}
-            assert stored == {f"{root}/{path(key)}" for key in KEYS}
-            for number, key in enumerate(KEYS):
+            assert stored == {f"{root}/{path(key)}" for key in self.keys}
+            for number, key in enumerate(self.keys):
                 assert place.raw.read(f"{root}/{path(key)}") == b"%d" % number
-        assert sorted(store.list()) == sorted(KEYS)
+        assert sorted(store.list()) == sorted(self.keys)
 
     @pytest.mark.parametrize(
         ("content", "stored"),
@@ -392,7 +397,7 @@ class FileStoreContract(ListingContract):
         assert store.put("k", b"x") == [store.locations[-1]]
 
     def test_delete(self, store: FileStore) -> None:
-        for key in KEYS:
+        for key in self.keys:
             store.put(key, b"x")
             store.delete(key)
             assert store.exists(key, "all") == []
@@ -492,7 +497,7 @@ class FileStoreContract(ListingContract):
             return [*seen, store.get(key) is None]
 
         with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(work, range(400)))  # five operations each
+            answers = list(threads.map(work, range(self.concurrent_keys)))  # five operations each
         assert {number: each for number, each in enumerate(answers) if not all(each)} == {}
         assert list(store.list()) == ["t/kept"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.suite import HIDDEN, FileStoreContract, ReadOnlyContract
+from tests.contract.suite import HIDDEN, KEYS, FileStoreContract, ReadOnlyContract
 
 if TYPE_CHECKING:
     from tests.services.common import Service
@@ -90,6 +90,34 @@ class TestAzureKeyOverHTTP(FileStoreContract):
 class TestAzureKeyOverHTTPS(FileStoreContract):
     services = ("azure_https",)
     has_folders = False
+
+
+class GenericContract(FileStoreContract):
+    """At fsspec's guarantees: what is created is looked for first."""
+
+    creates_atomically = False
+
+
+class TestGenericFile(GenericContract):
+    services = ("generic_file",)
+
+
+class TestGenericMemory(GenericContract):
+    services = ("generic_memory",)
+    # The test's processes are new ones, with a memory of their own.
+    test_parent_and_child_of_a_fork_both_go_on = None  # type: ignore[assignment]
+
+
+class TestGenericS3(GenericContract):
+    services = ("generic_s3",)
+    concurrent_keys = 40  # each takes some twenty requests
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # webdav4 closes none
+class TestGenericWebDAV(GenericContract):
+    services = ("generic_webdav",)
+    concurrent_keys = 100
+    keys = tuple(key for key in KEYS if not set(key) & set("%?#;"))  # see docs/backends
 
 
 class TestFileAndS3(FileStoreContract):

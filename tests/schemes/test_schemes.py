@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec import register_implementation
+from fsspec.registry import _registry
+from fsspec.spec import AbstractFileSystem
 
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.schemes import SCHEMES, translate
@@ -137,6 +140,17 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
         ("file://server/a", ["file:///a"]),
         ("file://u:p@localhost/a", ["no user and password"]),
         ("memory:///a", ["host is missing"]),
+        ("fsspec+gss://b", ["knows no protocol 'gss'", "did you mean 'gs'", "webdav"]),
+        ("fsspec+://b", ["knows no protocol ''"]),
+        ("fsspec+pyscript://b", ["cannot be imported", "pyscript"]),
+        ("fsspec+file://server/a", ["fsspec+file:///a"]),
+        ("fsspec+memory://u:hidden@h/a", ["no user and password"]),
+        ("fsspec+memory://h/a?read_onli=1", ["did you mean 'read_only'"]),
+        ("fsspec+s3://h/a?endpoint_ur=x", ["did you mean 'endpoint_url'"]),
+        ("fsspec+s3://h/a?asynchronous=true", ["unknown option 'asynchronous'"]),
+        ("fsspec+memory://h/a?layout=deep", ["'layout' takes"]),
+        ("fsspec+webdav:///a", ["'base_url' is required"]),
+        ("fsspec+ftp://h/a%3Fb", ["cannot read its host and root"]),
         ("memory://h:1/a", ["no port", "memory://name/root"]),
         ("memory://u:p@h/a", ["no user and password"]),
         ("sftp://h/a?privat_key=x", ["did you mean 'private_key'", "known_hosts"]),
@@ -201,6 +215,78 @@ def test_layouts_by_default(scheme: str) -> None:
 def test_azure_without_directories_is_flat() -> None:
     url_text = "azure://acc.blob.core.windows.net/box?allow_directory_access=false"
     assert target_of(url_text).layout.name == "flat"
+
+
+@pytest.mark.parametrize(
+    ("url_text", "root", "options", "label"),
+    [
+        ("fsspec+file:///a%20b/c", "/a b/c/", {}, "fsspec+file:///a%20b/c"),
+        ("fsspec+file:///", "/", {}, "fsspec+file:///"),
+        ("fsspec+memory://Name/a", "/Name/a/", {}, "fsspec+memory://Name/a"),
+        (
+            "fsspec+s3://bucket/Ab?key=kkkk&secret=123456&anon=false&endpoint_url=http://h:1",
+            "bucket/Ab/",
+            {"key": "kkkk", "secret": "123456", "anon": False, "endpoint_url": "http://h:1"},
+            "fsspec+s3://bucket/Ab?key=***&secret=***&anon=false&endpoint_url=http://h:1",
+        ),
+        (
+            "fsspec+abfs://Box@acc.dfs.core.windows.net/a?account_key=hidden",
+            "Box/a/",
+            {"account_name": "acc", "account_key": "hidden"},
+            "fsspec+abfs://Box@acc.dfs.core.windows.net/a?account_key=***",
+        ),
+        (
+            "fsspec+github://org:repo@main/docs",
+            "docs/",
+            {"org": "org", "repo": "repo", "sha": "main"},
+            "fsspec+github://org@main/docs",
+        ),
+        (
+            "fsspec+sftp://us%40er:p%2Fw@h:2/a",
+            "/a/",
+            {"host": "h", "port": 2, "username": "us@er", "password": "p/w"},
+            "fsspec+sftp://us%40er@h:2/a",
+        ),
+        (
+            "fsspec+webdav://u:hidden@/a?base_url=http://h/dav",
+            "/a/",
+            {"base_url": "http://h/dav", "auth": ("u", "hidden")},
+            "fsspec+webdav://u@/a?base_url=http://h/dav",
+        ),
+        ("fsspec+https://h:1/a", "https://h:1/a/", {}, "fsspec+https://h:1/a"),
+    ],
+)
+def test_any_protocol_of_fsspec(url_text: str, root: str, options: Any, label: str) -> None:
+    target = target_of(url_text)
+    assert (target.protocol, target.root, target.layout.name) == ("fsspec", root, "verbatim")
+    assert target.storage_options["options"] == options
+    assert target.label == f"{label} (as fsspec has it)"
+    assert "hidden" not in f"{target} {target!r}"
+    assert target_of(parse(url_text).reveal()) == target
+
+
+WRAPPERS = [
+    *("async_wrapper", "blockcache", "cached", "dask", "data", "dir", "filecache", "filestore"),
+    *("generic", "libarchive", "reference", "simplecache", "tar", "zip"),
+]
+
+
+@pytest.mark.parametrize("protocol", WRAPPERS)
+def test_what_stands_on_another_filesystem_is_no_location(protocol: str) -> None:
+    with pytest.raises(InvalidURL, match="is no location"):
+        target_of(f"fsspec+{protocol}://x")
+
+
+def test_nor_is_what_another_package_puts_on_a_filesystem() -> None:
+    class Wrapper(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+        def __init__(self, target_protocol: str, **kwargs: Any) -> None: ...
+
+    register_implementation("wraps", Wrapper)
+    try:
+        with pytest.raises(InvalidURL, match="stands on another filesystem"):
+            target_of("fsspec+wraps://x")
+    finally:
+        _registry.pop("wraps")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

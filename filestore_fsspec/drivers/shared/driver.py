@@ -53,7 +53,10 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 2**20
 
-SECRETS = ("password", "private_key_pass", "secret", "account_key", "client_secret")
+SECRETS = (
+    *("password", "private_key_pass", "secret", "account_key", "client_secret"),
+    *("options", "secrets"),
+)
 """The arguments that no text may show, unless it is to make the driver anew."""
 Info = dict[str, Any]
 Page = tuple[list[Info], Any]
