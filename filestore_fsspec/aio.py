@@ -217,13 +217,30 @@ class AsyncFileStore(Store):
         with self.ending(deadline_seconds):
             return await on_io_loop(self._locate(ASYNCIO, path))
 
-    async def pending(self) -> list[PendingWrite]:
-        """Return what the journal remembers: each action at a location that is not known done."""
-        return await asyncio.to_thread(self._journaled().pending.legs)
+    async def pending(self) -> AsyncIterator[PendingWrite]:
+        """Yield what the journal remembers: each action at a location that is not known done."""
+        legs, after = self._journaled().pending, 0
+        while page := await asyncio.to_thread(legs.page, after):
+            for leg in page:
+                yield leg
+            after = page[-1].seq
 
-    async def replay(self) -> list[Replayed]:
-        """Carry out what is pending at this store's locations; return what became of each."""
-        return await on_io_loop(self._replay(ASYNCIO))
+    async def replay(self) -> AsyncIterator[Replayed]:
+        """Carry out what is pending at this store's locations; yield what became of each."""
+        generator = self._replay(ASYNCIO)
+
+        async def step() -> Replayed | None:
+            return await anext(generator, None)
+
+        try:
+            while (each := await on_io_loop(step())) is not None:
+                yield each
+        finally:
+            start(generator.aclose())
+
+    async def forget(self, location: str) -> int:
+        """Forget what is pending at a location, and return how much that was."""
+        return await on_io_loop(self._forget(ASYNCIO, location))
 
     async def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None

@@ -42,16 +42,6 @@ def _limited(end: float) -> Iterator[None]:
         _ends.reset(token)
 
 
-@contextmanager
-def without_end() -> Iterator[None]:
-    """Have what runs inside end when it is done: what became of an action is to be recorded."""
-    token = _ends.set(None)
-    try:
-        yield
-    finally:
-        _ends.reset(token)
-
-
 def is_limited() -> bool:
     """Tell whether the running operation has a deadline."""
     return _ends.get() is not None

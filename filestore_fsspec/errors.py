@@ -7,6 +7,7 @@ FileStoreException (Exception)
 ├── PartialWrite (OSError)                   some locations were written or deleted, some failed
 ├── PartialMove (OSError)                    some of several files were moved, some stayed
 ├── CorruptedFileStoreException              content that is not what its name or record says
+├── JournalError                             a journal that cannot be read or written
 └── TransportException (OSError)             one location's failure; the driver's error is .cause
     ├── NotFound (FileNotFoundError)         every location asked said: absent
     ├── ReadOnly                             no location left that may be written
@@ -60,6 +61,10 @@ class InvalidKey(FileStoreException, ValueError):
 
 class CorruptedFileStoreException(FileStoreException):
     """Content that is not what its name or record says."""
+
+
+class JournalError(FileStoreException):
+    """A journal cannot be read or written; the message says what to do."""
 
 
 class PartialWrite(FileStoreException, OSError):

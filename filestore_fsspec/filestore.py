@@ -15,7 +15,7 @@ from filestore_fsspec.spool import IN_MEMORY_BYTES, spooled
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import AsyncGenerator, Iterable, Iterator
     from types import TracebackType
 
     from filestore_fsspec.bulk import LocalPath
@@ -320,23 +320,40 @@ class FileStore(Store):
         with self.ending(deadline_seconds):
             return run_on_targets(self.locations, lambda runner: self._locate(runner, path))
 
-    def pending(self) -> list[PendingWrite]:
-        """Return what the journal remembers: each action at a location that is not known done.
+    def pending(self) -> Iterator[PendingWrite]:
+        """Yield what the journal remembers: each action at a location that is not known done.
 
         Raises:
             ValueError: this store has no journal.
+            JournalError: it cannot be read.
         """
         return self._journaled().pending.legs()
 
-    def replay(self) -> list[Replayed]:
-        """Carry out what is pending at this store's locations; return what became of each.
+    def replay(self) -> Iterator[Replayed]:
+        """Carry out what is pending at this store's locations; yield what became of each.
 
-        What was to be put is copied from a location that has it. To do so again changes nothing.
+        It goes on as it is iterated over. What was to be put is copied from a location that has
+        it. To do so again changes nothing.
 
         Raises:
             ValueError: this store has no journal.
+            JournalError: it cannot be read or written.
         """
-        return run(self._replay(SYNC))
+        return _closing(self._replay(SYNC))
+
+    def forget(self, location: str) -> int:
+        """Forget what is pending at a location, and return how much that was.
+
+        For a location that is no more. What is under way there is not forgotten.
+
+        Args:
+            location: as `pending` names it, or as the other functions take it.
+
+        Raises:
+            ValueError: this store has no journal, or no such location.
+            JournalError: it cannot be written.
+        """
+        return run(self._forget(SYNC, location))
 
     def list(
         self, prefix: str = "", location: str = "all", *, deadline_seconds: float | None = None
@@ -351,6 +368,14 @@ class FileStore(Store):
         pages = list_merged(selected, SYNC, prefix, strict=self.strict, visible=self.visible)
         in_time = _in_time(iterate(pages), self._end(deadline_seconds))
         return (info["name"] for page in in_time for info in page)
+
+
+def _closing(generator: AsyncGenerator[T, None]) -> Iterator[T]:
+    """Yield what a generator yields, and end it if it is not exhausted."""
+    try:
+        yield from iterate(generator)
+    finally:
+        run(generator.aclose())
 
 
 def _in_time(items: Iterator[T], end: float | None) -> Iterator[T]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
+from io import FileIO
 
 from filestore_fsspec.portability import lock_byte, unlock_byte
 
@@ -17,34 +17,34 @@ class ByteLock:
     def __init__(self, path: str, number: int) -> None:
         """Lock nothing yet; `number` is the byte's."""
         self.path, self.number = path, number
-        self._handle: int | None = None
+        # An object, not a descriptor: an interrupt while it is opened leaves nothing open.
+        self._file: FileIO | None = None
 
     def acquire(self, *, wait: bool = True) -> bool:
         """Take the lock; return False if another has it and this is not to wait."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._file = FileIO(self.path, "ab+")
         try:
-            lock_byte(handle, self.number, wait=wait)
+            lock_byte(self._file.fileno(), self.number, wait=wait)
         except BlockingIOError:
-            os.close(handle)
+            self.leave()
             return False
         except BaseException:
-            os.close(handle)
+            self.leave()
             raise
-        self._handle = handle
         return True
 
     def release(self) -> None:
         """Give the lock back."""
-        if self._handle is not None:
+        if self._file is not None:
             # Not by closing alone: a child forked in the meantime has the file open, too.
-            unlock_byte(self._handle, self.number)
+            unlock_byte(self._file.fileno(), self.number)
             self.leave()
 
     def leave(self) -> None:
         """Leave the lock, in a forked child, to the parent."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def __enter__(self) -> None:
         self.acquire()

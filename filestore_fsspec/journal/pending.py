@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from filestore_fsspec.errors import JournalError
 from filestore_fsspec.keys import parse_key
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations, Page
 
-_PAGE_LEGS = 100
+_PAGE_LEGS = 500
 _SELECT = (
     "SELECT seq, location, key, action, sha256, size, time, error, slot, overwrite, among, owner"
     " FROM legs"
@@ -52,7 +53,20 @@ class PendingWrites:
     """The legs in a journal's file, as readers and a replay see them."""
 
     def __init__(self, file: JournalFile) -> None:
-        self._rows = file.rows
+        self._rows, self._log = file.rows, file.log
+        self._readable = True
+
+    def _told(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        """Return what a reader is told: a journal that cannot be read stops no read."""
+        try:
+            rows = self._rows(query, values)
+        except JournalError as error:
+            if self._readable:
+                self._log.warning("%s; what it remembers counts for no read", error)
+            self._readable = False
+            return []
+        self._readable = True
+        return rows
 
     def read_plan(self, locations: Locations, key: str) -> tuple[Locations, Locations]:
         """Return who is to be asked for `key`, and who only if all of these say absent.
@@ -61,7 +75,7 @@ class PendingWrites:
         whose content was to be replaced, as another's has been, is among the last.
         """
         key = parse_key(key)
-        rows = self._rows(
+        rows = self._told(
             "SELECT location, slot, max(action = 'delete'), max(overwrite AND held) FROM legs"
             " WHERE slot IN (?, ?) GROUP BY location, slot",
             (key, key.rpartition("/")[2]),
@@ -80,10 +94,10 @@ class PendingWrites:
 
     def visible(self, location: Location, page: Page) -> Page:
         """Return a page of a location's listing without what is to be deleted there."""
-        if not self._rows("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1"):
+        if not self._told("SELECT 1 FROM legs WHERE action = 'delete' LIMIT 1", ()):
             return page
         slots = {info["name"]: slot_of(location, info["name"]) for info in page}
-        rows = self._rows(
+        rows = self._told(
             "SELECT slot FROM legs WHERE action = 'delete' AND location = ?"
             " AND slot IN (SELECT value FROM json_each(?))",
             (identity(location), json.dumps(list(slots.values()))),
@@ -95,9 +109,17 @@ class PendingWrites:
             if info["type"] == "directory" or slots[info["name"]] not in hidden
         ]
 
-    def legs(self) -> list[PendingWrite]:
-        """Return every leg that is recorded, in order."""
-        return [PendingWrite(*row) for row in self._rows(f"{_SELECT} ORDER BY seq")]
+    def page(self, after: int = 0) -> list[PendingWrite]:
+        """Return the next legs behind the one with the number `after`, in order."""
+        query = f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT {_PAGE_LEGS}"
+        return [PendingWrite(*row) for row in self._rows(query, (after,))]
+
+    def legs(self) -> Iterator[PendingWrite]:
+        """Yield every leg that is recorded, in order."""
+        after = 0
+        while page := self.page(after):
+            yield from page
+            after = page[-1].seq
 
     # What a replay needs.
 

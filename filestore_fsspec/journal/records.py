@@ -13,23 +13,25 @@ stays recorded even when it is done, for the replay's write may end last.
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filestore_fsspec.errors import CorruptedFileStoreException
-from filestore_fsspec.fork_safety import watch_forks
-from filestore_fsspec.journal.file import JournalFile
+from filestore_fsspec.journal.file import BUSY_SECONDS, JournalFile
+from filestore_fsspec.journal.owned import Owned
 from filestore_fsspec.journal.pending import PendingWrites, identity, printable, slot_of
+from filestore_fsspec.journal.worker import Job, finished
 
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from filestore_fsspec.bridge import Runner
     from filestore_fsspec.journal.pending import PendingWrite
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
@@ -39,7 +41,6 @@ ReplayEnding = Literal["done", "dropped", "failed"]
 and what lies below it remains. Failed: it remains, with the error."""
 Outcome = bool | Exception
 """Done, left alone, or failed."""
-_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -54,37 +55,37 @@ class Recorded:
     """Where another content is still to come from another location: nothing is to be created."""
 
 
+class Outcomes:
+    """What has become of an action so far."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        """Whether anything may have changed at a location."""
+        self.of_legs: dict[tuple[Location, str], Outcome] = {}
+
+
 class Journal:
-    """The legs in a file. Threads and processes may share it.
+    """The legs in a file. Threads and processes may share it."""
 
-    It is called through a `bridge.Runner`, as a location's filesystem is, where it writes;
-    `pending` is what it has written.
-    """
-
-    async_impl: ClassVar[bool] = False
-    direct: ClassVar[frozenset[str]] = frozenset()
-    may_wait: ClassVar[bool] = False
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], log: logging.Logger) -> None:
         """Open the file at `path`, or make it and its folder.
 
         Raises:
-            CorruptedFileStoreException: it is there and is no journal that this version reads.
-            FileStoreException: it cannot be opened.
+            JournalError: it is there and is no journal that this version reads, or cannot be
+                opened.
         """
-        self._start(JournalFile(path))
+        self._start(JournalFile(path, log))
         self.file.make()
 
     def _start(self, file: JournalFile) -> None:
         self.file = file
         self.pending = PendingWrites(file)
-        watch_forks(self, in_child=Journal._forked)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
+        return {"path": self.path, "logger": self.file.log.name}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._start(JournalFile(state["path"]))
+        self._start(JournalFile(state["path"], logging.getLogger(state["logger"])))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
@@ -94,32 +95,31 @@ class Journal:
         """Of its file."""
         return self.file.path
 
-    @cached_property
-    def threads(self) -> ThreadPoolExecutor:
-        """The threads for callers that await. Transactions go one by one, digests side by side."""
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="filestore-journal")
-
     def close(self) -> None:
-        """Close the file and let the threads end. The next call begins anew."""
-        threads: ThreadPoolExecutor | None = vars(self).pop("threads", None)
-        if threads is not None:
-            threads.shutdown(wait=False)
+        """Close the file and let its thread end. The next call begins anew."""
         self.file.close()
 
-    def _forked(self) -> None:
-        vars(self).pop("threads", None)  # a child has none of its parent's
+    def put(
+        self,
+        locations: Locations,
+        key: str,
+        content: tuple[str, int],
+        outcomes: Outcomes,
+        *,
+        overwrite: bool,
+    ) -> Owned[Recorded]:
+        """Return a put of `content`, a digest and a size, to be begun before it goes out.
 
-    def record_put(
-        self, locations: Locations, key: str, source: bytes | str, *, overwrite: bool
-    ) -> Recorded:
-        """Record a put of `source`, bytes or a local file's path, before it goes out."""
-        sha256, size = digest(source)
+        When it ends, the legs that are done, or kept what was there, are forgotten; the others
+        stay, with the error.
+        """
+        sha256, size = content
         slots = {location: slot_of(location, key) for location in locations}
         among = "\n".join(sorted({identity(location) for location in locations}))
-        now, owner = time.time(), self.file.owner
-        seqs, deleted, expected = {}, set(), set()
-        with self.file.transaction(durable=True) as connection:
-            seq = _last(connection)
+
+        def begin(connection: sqlite3.Connection, owner: int, nested: bool) -> Recorded:  # noqa: FBT001 - as `Owned` calls it
+            now, seq = time.time(), _last(connection)
+            seqs, deleted, expected = {}, set(), set()
             for location, slot in slots.items():
                 place = (identity(location), slot)
                 below = connection.execute(
@@ -140,81 +140,111 @@ class Journal:
                     "INSERT INTO legs VALUES (?, ?, ?, ?, 'put', ?, ?, ?, ?, ?, '', ?, ?, 0)",
                     (
                         *(seq, *place, key, sha256, size, replaces, among, now),
-                        *(below[1] or 0, owner),
+                        *(nested or below[1] or 0, owner),
                     ),
                 )
                 seqs[location, key] = seq
-        return Recorded(seqs, frozenset(deleted), frozenset(expected))
+            return Recorded(seqs, frozenset(deleted), frozenset(expected))
 
-    def record_delete(self, locations: Locations, keys: Sequence[str]) -> Recorded:
-        """Record deletes before they go out. They take the place of what lies there."""
+        places = {(identity(location), slot) for location, slot in slots.items()}
+        return Owned(self.file, places, begin, _ending(outcomes), f"put {key!r}")
+
+    def delete(
+        self, locations: Locations, keys: Sequence[str], outcomes: Outcomes
+    ) -> Owned[Recorded]:
+        """Return a delete, to be begun before it goes out; otherwise like `put`."""
         legs = [
             (each, place, slot_of(each, key), key)
             for each, place in zip(locations, map(identity, locations), strict=True)
             for key in keys
         ]
-        now, owner = time.time(), self.file.owner
-        with self.file.transaction(durable=True) as connection:
-            last = _last(connection)
+
+        def begin(connection: sqlite3.Connection, owner: int, nested: bool) -> Recorded:  # noqa: FBT001 - as `Owned` calls it
+            now, last = time.time(), _last(connection)
             connection.executemany(
-                "INSERT INTO legs SELECT ?, ?, ?, ?, 'delete', '', 0, 0, '', ?, '',"
-                " coalesce((SELECT max(replaying) FROM legs WHERE location = ? AND slot = ?), 0),"
+                "INSERT INTO legs SELECT ?, ?, ?, ?, 'delete', '', 0, 0, '', ?, '', max(?,"
+                " coalesce((SELECT max(replaying) FROM legs WHERE location = ? AND slot = ?), 0)),"
                 " ?, 0",
                 (
-                    (last + number, place, slot, key, now, place, slot, owner)
+                    (last + number, place, slot, key, now, nested, place, slot, owner)
                     for number, (_, place, slot, key) in enumerate(legs, 1)
                 ),
             )
-            connection.executemany(
-                "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?",
-                ((place, slot, last) for _, place, slot, _ in legs),
+            numbered = enumerate(legs, last + 1)
+            return Recorded({(leg[0], leg[3]): seq for seq, leg in numbered})
+
+        places = {(place, slot) for _, place, slot, _ in legs}
+        what = f"delete {keys[0]!r}" if len(keys) == 1 else f"delete {len(keys)} keys"
+        return Owned(self.file, places, begin, _ending(outcomes), what)
+
+    def replay(self, leg: PendingWrite, how: Callable[[], ReplayEnd | None]) -> Owned[bool]:
+        """Return a replay of a leg: it begins with False if that is no longer the latest.
+
+        `how` tells, when it ends, how; None is that it was interrupted.
+        """
+        place = (leg.location, leg.slot)
+
+        def begin(connection: sqlite3.Connection, owner: int, _nested: bool) -> bool:  # noqa: FBT001 - as `Owned` calls it
+            return _if_latest(
+                connection, leg, "UPDATE legs SET replaying = 1, owner = ? WHERE seq = ?", owner
             )
-        numbered = enumerate(legs, last + 1)
-        return Recorded({(leg[0], leg[3]): seq for seq, leg in numbered})
 
-    def settle(self, recorded: Recorded, outcomes: Mapping[tuple[Location, str], Outcome]) -> None:
-        """Forget the legs that are done or were left alone; keep the others, with the error."""
-        held = any(outcome is True for outcome in outcomes.values())
-        with self.file.transaction(durable=False) as connection:
-            connection.executemany(
-                "UPDATE legs SET owner = 0 WHERE seq = ?",
-                ((seq,) for leg, seq in recorded.seqs.items() if outcomes.get(leg) is not False),
+        def end(connection: sqlite3.Connection, begun: bool) -> None:  # noqa: FBT001 - what `begin` returned
+            if not begun:
+                return
+            connection.execute("UPDATE legs SET owner = 0 WHERE seq = ?", (leg.seq,))
+            recorded, error = how() or (None, None)
+            if recorded == "done":
+                done = "DELETE FROM legs WHERE location = ? AND slot = ? AND ? >= seq"
+                _if_latest(connection, leg, done, *place)
+            elif recorded == "dropped":
+                _if_latest(connection, leg, "DELETE FROM legs WHERE seq = ?")
+            elif recorded == "failed":
+                failed = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
+                _if_latest(connection, leg, failed, printable(error))
+
+        return Owned(self.file, [place], begin, end, f"replay {leg.key!r}")
+
+    async def forget(self, runner: Runner, location: str) -> int:
+        """Forget the legs of a location that nobody is carrying out; return how many they were."""
+
+        def forget(connection: sqlite3.Connection) -> int:
+            rows = connection.execute(
+                "SELECT DISTINCT owner FROM legs WHERE owner <> 0 AND location = ?", (location,)
             )
-            for (location, key), outcome in outcomes.items():
-                seq = recorded.seqs[location, key]
-                place = (identity(location), slot_of(location, key))
-                if outcome is False:
-                    connection.execute("DELETE FROM legs WHERE seq = ?", (seq,))
-                elif outcome is True:
-                    _done(connection, place, seq)
-                else:
-                    _failed(connection, place, seq, outcome, held=held)
+            alive = [owner for (owner,) in rows if self.file.is_alive(owner)]
+            found = connection.execute(
+                "DELETE FROM legs WHERE location = ?"
+                " AND owner NOT IN (SELECT value FROM json_each(?))",
+                (location, json.dumps(alive)),
+            )
+            # Nobody waits for its answer to what no other location has.
+            connection.execute(
+                "UPDATE legs SET among = trim(replace(char(10) || among || char(10),"
+                " char(10) || ?1 || char(10), char(10)), char(10))"
+                " WHERE instr(char(10) || among || char(10), char(10) || ?1 || char(10))",
+                (location,),
+            )
+            return found.rowcount
 
-    def begin_replay(self, leg: PendingWrite) -> bool:
-        """Mark a leg before it is carried out; return False if it is no longer the latest."""
-        return self._end(leg, "UPDATE legs SET replaying = 1 WHERE seq = ?", leg.seq)
+        job = Job(lambda: self.file.execute(forget, durable=True, busy_seconds=BUSY_SECONDS))
+        self.file.worker.submit(job)
+        return await finished(runner, job)
 
-    def end_replay(
-        self, leg: PendingWrite, ending: ReplayEnding, error: Exception | None = None
-    ) -> bool:
-        """Record how a replay ended, unless a later leg came; return False if one did."""
-        if ending == "done":
-            statement = "DELETE FROM legs WHERE location = ? AND slot = ? AND seq <= ?"
-            return self._end(leg, statement, leg.location, leg.slot, leg.seq)
-        if ending == "dropped":
-            return self._end(leg, "DELETE FROM legs WHERE seq = ?", leg.seq)
-        statement = "UPDATE legs SET error = ?, replaying = 0 WHERE seq = ?"
-        return self._end(leg, statement, printable(error), leg.seq)
 
-    def _end(self, leg: PendingWrite, statement: str, *values: object) -> bool:
-        with self.file.transaction(durable=False) as connection:
-            (latest,) = connection.execute(
-                "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?",
-                (leg.location, leg.slot),
-            ).fetchone()
-            if latest == leg.seq:
-                connection.execute(statement, values)
-            return bool(latest == leg.seq)
+ReplayEnd = tuple[ReplayEnding, Exception | None]
+
+
+def _if_latest(
+    connection: sqlite3.Connection, leg: PendingWrite, statement: str, *values: object
+) -> bool:
+    """Execute a statement, its last value the leg's number, unless a later leg came."""
+    (latest,) = connection.execute(
+        "SELECT max(seq) FROM legs WHERE location = ? AND slot = ?", (leg.location, leg.slot)
+    ).fetchone()
+    if latest == leg.seq:
+        connection.execute(statement, (*values, leg.seq))
+    return bool(latest == leg.seq)
 
 
 def digest(source: bytes | str) -> tuple[str, int]:
@@ -231,6 +261,31 @@ def _last(connection: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def _ending(outcomes: Outcomes) -> Callable[[sqlite3.Connection, Recorded], None]:
+    """Return what forgets an action's legs, or keeps them with the error."""
+
+    def end(connection: sqlite3.Connection, recorded: Recorded) -> None:
+        known: Mapping[tuple[Location, str], Outcome] = outcomes.of_legs
+        if not outcomes.begun and not known:
+            known = dict.fromkeys(recorded.seqs, False)  # nothing has gone out
+        held = any(outcome is True for outcome in known.values())
+        connection.executemany(
+            "UPDATE legs SET owner = 0 WHERE seq = ?", ((seq,) for seq in recorded.seqs.values())
+        )
+        for leg, seq in recorded.seqs.items():
+            location, key = leg
+            place = (identity(location), slot_of(location, key))
+            outcome = known.get(leg)
+            if outcome is False:
+                connection.execute("DELETE FROM legs WHERE seq = ?", (seq,))
+            elif outcome is True:
+                _done(connection, place, seq)
+            else:
+                _failed(connection, place, seq, outcome, held=held)
+
+    return end
+
+
 def _done(connection: sqlite3.Connection, place: tuple[str, str], seq: int) -> None:
     connection.execute(
         "DELETE FROM legs WHERE location = ? AND slot = ?"
@@ -243,18 +298,21 @@ def _failed(
     connection: sqlite3.Connection,
     place: tuple[str, str],
     seq: int,
-    error: Exception,
+    error: Exception | None,
     *,
     held: bool,
 ) -> None:
+    """Keep a leg whose action has failed, or, without an error, has an unknown outcome."""
     connection.execute(
         "UPDATE legs SET error = ?, overwrite = overwrite OR ?, held = ? WHERE seq = ?",
         (printable(error), isinstance(error, CorruptedFileStoreException), held, seq),
     )
-    # What is at another location will be here, and what was to be put before will not.
+    # What is at another location will be here, what was to be put before will not, and a delete
+    # takes the place of all.
     connection.execute(
-        "DELETE FROM legs WHERE location = ? AND slot = ? AND seq < ? AND action = 'put' AND (? OR"
-        " (sha256, 1) = (SELECT sha256, overwrite >= legs.overwrite FROM legs AS own"
-        " WHERE own.seq = ?))",
-        (*place, seq, held, seq),
+        "DELETE FROM legs WHERE location = ? AND slot = ? AND seq < ? AND"
+        " ((SELECT action FROM legs AS own WHERE own.seq = ?) = 'delete' OR action = 'put' AND (?"
+        " OR (sha256, 1) = (SELECT sha256, overwrite >= legs.overwrite FROM legs AS own"
+        " WHERE own.seq = ?)))",
+        (*place, seq, seq, held, seq),
     )

@@ -14,13 +14,14 @@ from filestore_fsspec.errors import (
     TransportException,
 )
 from filestore_fsspec.journal.pending import identity
-from filestore_fsspec.journal.records import Journal, ReplayEnding, digest
+from filestore_fsspec.journal.records import ReplayEnding, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncGenerator, Coroutine
 
     from filestore_fsspec.bridge import Runner
     from filestore_fsspec.journal.pending import PendingWrite
+    from filestore_fsspec.journal.records import Journal
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Locations
 
@@ -40,19 +41,21 @@ class Replayed(NamedTuple):
     """Why it was kept or dropped."""
 
 
-async def replay(journal: Journal, locations: Locations, runner: Runner) -> list[Replayed]:
-    """Carry out the pending legs of `locations` in order; return what became of each.
+async def replay(
+    journal: Journal, locations: Locations, runner: Runner
+) -> AsyncGenerator[Replayed, None]:
+    """Carry out the pending legs of `locations` in order; yield what became of each.
 
     Legs of other locations, and of actions that are under way, stay as they are.
     """
     lock = journal.file.replay_lock()
-    while not lock.acquire(wait=False):
-        await runner.pause(_PAUSE_SECONDS)
     try:
+        while not lock.acquire(wait=False):
+            await runner.pause(_PAUSE_SECONDS)
         mending = _Replay(journal, locations, runner)
         for place in journal.pending.places():
-            await mending.mend(place)
-        return mending.found
+            async for each in mending.mend(place):
+                yield each
     finally:
         lock.release()
 
@@ -74,28 +77,34 @@ class _Replay:
         self._journal, self._locations, self._runner = journal, locations, runner
         self._known = {identity(location): location for location in reversed(locations)}
         self._down: dict[Location, LocationUnavailable] = {}
-        self.found: list[Replayed] = []
 
-    async def mend(self, place: tuple[str, str]) -> None:
+    async def mend(self, place: tuple[str, str]) -> AsyncGenerator[Replayed, None]:
         """Carry out the latest leg of a place, and those below it as far as it clears none."""
         location = self._known.get(place[0])
-        ending = _LEFT_ALONE
-        while location is not None and ending.recorded == "dropped":
+        ending: _Ending | None = _LEFT_ALONE
+        while location is not None and ending is not None and ending.recorded == "dropped":
             leg = self._journal.pending.top(place)
-            if leg is None or (leg.owner and self._journal.file.is_alive(leg.owner)):
-                return
-            if not await self._runner.call(self._journal, Journal.begin_replay, leg):
-                return
-            try:
-                ending = await self._carry_out(leg, location)
-            except TransportException as error:
-                ending = _Ending("failed", "kept", error)
-            await self._runner.call(
-                self._journal, Journal.end_replay, leg, ending.recorded, ending.error
-            )
-            if ending.error is not None:
-                location.log.warning("replay: %s: %s", ending.state, ending.error)
-            self.found.append(Replayed(location, leg.key, leg.action, ending.state, ending.error))
+            ending = await self._mend(leg, location) if leg is not None else None
+            if leg is not None and ending is not None:
+                if ending.error is not None:
+                    location.log.warning("replay: %s: %s", ending.state, ending.error)
+                yield Replayed(location, leg.key, leg.action, ending.state, ending.error)
+
+    async def _mend(self, leg: PendingWrite, location: Location) -> _Ending | None:
+        """Carry out a leg, or return None if somebody else is at its place."""
+        ending: _Ending | None = None
+        owned = self._journal.replay(
+            leg, lambda: None if ending is None else (ending.recorded, ending.error)
+        )
+        if not await owned.begin_if_free(self._runner, durable=False):
+            return None
+        try:
+            ending = await self._carry_out(leg, location)
+        except TransportException as error:
+            ending = _Ending("failed", "kept", error)
+        finally:
+            await owned.end(self._runner)
+        return ending
 
     async def _carry_out(self, leg: PendingWrite, location: Location) -> _Ending:
         if location.read_only:
@@ -107,11 +116,11 @@ class _Replay:
             return await self._put(leg, location, Path(folder) / "content")
 
     async def _put(self, leg: PendingWrite, location: Location, copy: Path) -> _Ending:
-        held = await self._holds(leg, location, copy)
-        if held:
+        # Where it is not known to have failed it may be there, and need not be sent again. Nor is
+        # it where something else is there that is kept: sending finds that out.
+        looked = leg.overwrite and not leg.error
+        if looked and await self._holds(leg, location, copy):
             return _DONE
-        if held is False and not leg.overwrite:
-            return _LEFT_ALONE
         unknown = [each for each in leg.among.splitlines() if each not in self._known]
         for other in self._locations:
             try:
@@ -120,12 +129,19 @@ class _Replay:
             except TransportException as error:
                 unknown.append(str(error))
         else:
+            held = False if looked else await self._holds(leg, location, copy)
+            if held:
+                return _DONE
+            if held is False and not leg.overwrite:
+                return _LEFT_ALONE
             message = f"{location}: cannot put {leg.key!r}: no location has what was to be put"
             if unknown:
                 raise LocationUnavailable(f"{message}; not asked: {'; '.join(unknown)}")
             return _Ending("dropped", "dropped", NotFound(message))
         sent = location.send(self._runner, leg.key, str(copy), overwrite=leg.overwrite)
-        return _DONE if await self._asked(location, sent) else _LEFT_ALONE
+        if await self._asked(location, sent) or await self._holds(leg, location, copy):
+            return _DONE
+        return _LEFT_ALONE
 
     async def _holds(self, leg: PendingWrite, location: Location, copy: Path) -> bool | None:
         """Bring what a leg was to put, if a location has it, to `copy`; None: it has nothing."""

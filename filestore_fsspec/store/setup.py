@@ -86,7 +86,7 @@ class Setup:
         self.deadline_seconds = deadline_seconds
         self.strict = strict
         self._logger = logger
-        self.journal = None if journal is None else _open_journal(journal)
+        self.journal = None if journal is None else _open_journal(journal, self.log)
         self.min_copies = min_copies
         self.verify_content = verify_content
         self._breaker = {"breaker_failures": breaker_failures, "breaker_seconds": breaker_seconds}
@@ -167,8 +167,8 @@ class Setup:
             return ()
 
 
-def _open_journal(path: str | os.PathLike[str]) -> Journal:
+def _open_journal(path: str | os.PathLike[str], log: logging.Logger) -> Journal:
     # Imported here: most stores have no journal, and need no SQLite.
     from filestore_fsspec.journal.records import Journal  # noqa: PLC0415
 
-    return Journal(path)
+    return Journal(path, log)

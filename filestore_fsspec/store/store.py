@@ -28,7 +28,7 @@ from filestore_fsspec.store.setup import Setup
 from filestore_fsspec.store.writing import delete, delete_batch, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from filestore_fsspec.bridge import Runner
     from filestore_fsspec.bulk import LocalPath
@@ -68,11 +68,21 @@ class Store(Setup):
             for each in found
         ]
 
-    async def _replay(self, runner: Runner) -> list[Replayed]:
+    def _replay(self, runner: Runner) -> AsyncGenerator[Replayed, None]:
         # Imported here: most stores have no journal, and need no SQLite.
         from filestore_fsspec.journal.replay import replay  # noqa: PLC0415
 
-        return await replay(self._journaled(), self.locations, runner)
+        return replay(self._journaled(), self.locations, runner)
+
+    async def _forget(self, runner: Runner, location: str) -> int:
+        # Imported here: most stores have no journal, and need no SQLite.
+        from filestore_fsspec.journal.pending import identity  # noqa: PLC0415
+
+        places = [location]
+        if "://" not in location:
+            places = [identity(each) for each in select(self.locations, location)]
+        journal = self._journaled()
+        return sum([await journal.forget(runner, place) for place in places])
 
     def _journaled(self) -> Journal:
         if self.journal is None:

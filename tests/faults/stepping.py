@@ -1,16 +1,29 @@
-"""Kill a process between any two of its system calls, all of its threads counted."""
+"""Stop work between any two of its steps.
+
+Kill a process between two of its system calls, all of its threads counted; have something done, as
+a signal handler would, between two lines of this package; cancel a task at one of its awaits.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import filestore_fsspec
+from filestore_fsspec.bridge import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Generator
+    from types import FrameType
+
+_PACKAGE = str(Path(filestore_fsspec.__file__).parent)
 
 # <linux/ptrace.h> and <linux/wait.h>
 _TRACE_ME, _SYSCALL, _SET_OPTIONS = 0, 24, 0x4200
@@ -74,6 +87,73 @@ def run_in_child(act: Callable[[], object]) -> None:
         _end(act)
     if os.waitpid(child, 0)[1]:
         raise RuntimeError("the child failed")
+
+
+def run_and_do(act: Callable[[], object], at: int | None, do: Callable[[], object]) -> int:
+    """Run `act`, and `do` before the `at`th line of this package in this thread.
+
+    Return how many lines there were until it ended or raised KeyboardInterrupt.
+    """
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Callable[..., Any] | None:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(_PACKAGE):
+            return None
+        if event == "line":
+            lines += 1
+            if lines == at:
+                do()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        act()
+    except KeyboardInterrupt:
+        if at is None:
+            raise
+    finally:
+        sys.settrace(None)
+    return lines
+
+
+def interrupt() -> NoReturn:
+    """Do what Python does at Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+@types.coroutine
+def _cancelled(coroutine: Coroutine[Any, Any, object], at: int | None) -> Generator[Any, Any, int]:
+    waits = 0
+    error: BaseException | None = None
+    while True:
+        try:
+            awaited = coroutine.send(None) if error is None else coroutine.throw(error)
+        except StopIteration:
+            return waits
+        waits += 1
+        if waits == at and (task := asyncio.current_task()) is not None:
+            task.cancel()
+        try:
+            error = None
+            yield awaited
+        except BaseException as raised:  # noqa: BLE001 - handed on
+            error = raised
+
+
+def run_and_cancel(coroutine: Coroutine[Any, Any, object], at: int | None) -> int:
+    """Run a coroutine on the I/O loop, and cancel its task as it waits for the `at`th time.
+
+    Return how many times it waited.
+    """
+    try:
+        return wait(_stepped(coroutine, at))
+    except asyncio.CancelledError:
+        return at or 0
+
+
+async def _stepped(coroutine: Coroutine[Any, Any, object], at: int | None) -> int:
+    return await _cancelled(coroutine, at)
 
 
 def _end(act: Callable[[], object]) -> NoReturn:

@@ -48,7 +48,7 @@ class Scene:
     def replay(self) -> list[str]:
         with self.store() as store:
             states: list[str] = [each.state for each in store.replay()]
-            assert (store.pending(), store.replay()) == ([], [])
+            assert ([*store.pending()], [*store.replay()]) == ([], [])
         return states
 
 
@@ -79,7 +79,7 @@ def test_writes_that_a_server_missed_reach_it_when_it_is_back(scene: Scene, tmp_
         assert len(store.upload_batch(sources)) == 3
         with pytest.raises(PartialWrite):
             store.fs.pipe_file("piped", b"content")
-        assert len(store.pending()) == 8
+        assert len([*store.pending()]) == 8
     with scene.store() as store:
         assert {each.state for each in store.replay()} == {"kept"}
         assert (store.get("replaced"), store.get("gone")) == (b"new", None)

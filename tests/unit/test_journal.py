@@ -11,26 +11,32 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from filestore_fsspec import AsyncFileStore, FileStore
+from filestore_fsspec.bridge import SYNC, run
 from filestore_fsspec.errors import (
-    CorruptedFileStoreException,
     FileStoreException,
     InvalidKey,
+    JournalError,
     LocationUnavailable,
     PartialWrite,
     TransportException,
 )
 from filestore_fsspec.filesystem import FileStoreFileSystem
+from filestore_fsspec.journal.pending import identity
+from filestore_fsspec.journal.records import Outcomes, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from filestore_fsspec.journal.records import Journal
+    from filestore_fsspec.journal.owned import Owned
+    from filestore_fsspec.journal.records import Journal, Recorded
+    from filestore_fsspec.operations import Locations
     from filestore_fsspec.store import Store
 
 
@@ -113,14 +119,14 @@ def test_what_succeeds_leaves_nothing(store: FileStore, tmp_path: Path) -> None:
         file.write(b"content")
     fs.rm("copied", recursive=True)
     fs.rm("moved")
-    assert (store.pending(), store.replay()) == ([], [])
+    assert ([*store.pending()], [*store.replay()]) == ([], [])
     assert list(store.list()) == ["w"]
 
 
 def test_a_failed_put_is_carried_out_later(folders: Folders, store: FileStore) -> None:
     folders.lose()
     fail_to_put(store, b"content")
-    (leg,) = store.pending()
+    (leg,) = [*store.pending()]
     assert (leg.key, leg.action, leg.size) == ("k", "put", 7)
     assert leg.sha256 == hashlib.sha256(b"content").hexdigest()
     assert "symbolic links" in leg.error
@@ -138,10 +144,14 @@ def test_an_awaited_store_remembers_as_well(folders: Folders) -> None:
         async with AsyncFileStore(*folders.urls, journal=folders.journal) as store:
             with pytest.raises(PartialWrite):
                 await store.put("k", b"content")
-            assert [leg.key for leg in await store.pending()] == ["k"]
+            assert [leg.key for leg in [leg async for leg in store.pending()]] == ["k"]
             folders.bring_back()
-            (done,) = await store.replay()
-            assert (done.key, done.state, await store.pending()) == ("k", "done", [])
+            (done,) = [each async for each in store.replay()]
+            assert (done.key, done.state, [leg async for leg in store.pending()]) == (
+                "k",
+                "done",
+                [],
+            )
 
     folders.lose()
     asyncio.run(main())
@@ -156,7 +166,7 @@ def test_enough_copies_are_a_success_and_the_rest_is_remembered(folders: Folders
             file.write(b"written")
         assert pending(store) == [("far", "k", "put"), ("far", "w", "put")]
         folders.bring_back()
-        store.replay()
+        list(store.replay())
     assert (folders.far_content(), folders.far_content("w")) == (b"content", b"written")
 
 
@@ -164,14 +174,14 @@ def test_a_file_that_shows_nowhere_leaves_nothing(folders: Folders, store: FileS
     folders.lose()
     with pytest.raises(PartialWrite), store.fs.open("k", "wb") as file:
         file.write(b"content")
-    assert (store.pending(), store.get("k", "near")) == ([], None)
+    assert ([*store.pending()], store.get("k", "near")) == ([], None)
 
 
 def test_an_invalid_key_is_not_recorded(store: FileStore) -> None:
     for act in (lambda: store.put("../k", b""), lambda: store.delete("../k")):
         with pytest.raises(InvalidKey):
             act()
-    assert store.pending() == []
+    assert [*store.pending()] == []
 
 
 def test_without_a_journal_there_is_nothing_to_replay(folders: Folders) -> None:
@@ -214,7 +224,7 @@ def test_a_put_of_what_was_deleted_does_not_find_it_there(
     fail_to_delete(store)
     folders.bring_back()
     assert [each.name for each in store.put("k", b"new")] == ["one", "two"]
-    assert (folders.far_content(), store.pending()) == (b"new", [])
+    assert (folders.far_content(), [*store.pending()]) == (b"new", [])
 
 
 def test_a_put_that_never_happened_brings_nothing_back(folders: Folders, store: FileStore) -> None:
@@ -231,7 +241,7 @@ def test_a_put_that_never_happened_brings_nothing_back(folders: Folders, store: 
         ("two", "k", "put", "dropped"),
         ("two", "k", "delete", "done"),
     ]
-    assert (folders.far_content(), store.get("k"), store.pending()) == (None, None, [])
+    assert (folders.far_content(), store.get("k"), [*store.pending()]) == (None, None, [])
 
 
 def test_a_put_is_not_carried_out_after_a_later_delete(folders: Folders, store: FileStore) -> None:
@@ -240,8 +250,8 @@ def test_a_put_is_not_carried_out_after_a_later_delete(folders: Folders, store: 
     fail_to_delete(store)
     assert pending(store) == [("far", "k", "delete")]
     folders.bring_back()
-    store.replay()
-    assert (folders.far_content(), store.pending()) == (None, [])
+    list(store.replay())
+    assert (folders.far_content(), [*store.pending()]) == (None, [])
 
 
 def test_all_keys_of_a_batch_that_failed_are_remembered(folders: Folders, store: FileStore) -> None:
@@ -273,7 +283,7 @@ def test_a_tree_that_could_not_be_removed(folders: Folders) -> None:
         assert pending(store) == [("far", "t/a", "delete"), ("far", "t/b/c", "delete")]
         folders.bring_back()
         assert fs.find("") == []
-        store.replay()
+        list(store.replay())
     assert [path for path in folders.far.rglob("*") if path.is_file()] == []
 
 
@@ -309,8 +319,8 @@ def test_a_put_by_force_is_mended_by_one_without(folders: Folders, store: FileSt
     folders.bring_back()
     assert store.put("k", b"new") == []
     assert pending(store) == [("far", "k", "put")]
-    store.replay()
-    assert (folders.far_content(), store.pending()) == (b"new", [])
+    list(store.replay())
+    assert (folders.far_content(), [*store.pending()]) == (b"new", [])
 
 
 def test_a_file_that_shows_nowhere_takes_no_earlier_leg_with_it(
@@ -347,7 +357,7 @@ def test_only_the_latest_of_several_puts_is_carried_out(folders: Folders, store:
         fail_to_put(store, b"%d" % number, force=True)
     assert pending(store) == [("far", "k", "put")]
     folders.bring_back()
-    store.replay()
+    list(store.replay())
     assert folders.far_content() == b"4"
 
 
@@ -359,7 +369,7 @@ def test_a_put_without_force_leaves_alone_what_came_in_between(
     folders.bring_back()
     (folders.far / "k").write_bytes(b"another's")
     assert replayed(store) == [("two", "k", "put", "done")]
-    assert (folders.far_content(), store.pending()) == (b"another's", [])
+    assert (folders.far_content(), [*store.pending()]) == (b"another's", [])
 
 
 def test_what_no_location_has_is_dropped_and_told(folders: Folders, store: FileStore) -> None:
@@ -367,10 +377,10 @@ def test_what_no_location_has_is_dropped_and_told(folders: Folders, store: FileS
     fail_to_put(store, b"content")
     (folders.near / "k").write_bytes(b"another's")
     folders.bring_back()
-    (told,) = store.replay()
+    (told,) = [*store.replay()]
     assert told.state == "dropped"
     assert "no location has what was to be put" in str(told.error)
-    assert store.pending() == []
+    assert [*store.pending()] == []
 
 
 def test_nothing_is_dropped_while_a_location_cannot_say(folders: Folders, store: FileStore) -> None:
@@ -378,7 +388,7 @@ def test_nothing_is_dropped_while_a_location_cannot_say(folders: Folders, store:
     fail_to_put(store, b"content")
     folders.bring_back()
     with FileStore(folders.urls[1], journal=folders.journal) as other:
-        (told,) = other.replay()
+        (told,) = [*other.replay()]
         assert (told.state, type(told.error)) == ("kept", LocationUnavailable)
         assert str(folders.near) in str(told.error)
     folders.lose("near")
@@ -408,35 +418,44 @@ def test_flat_keys_that_share_a_place_are_one_leg(tmp_path: Path) -> None:
         folders.bring_back()
         assert store.get("y/k", "far") is None
         store.put("y/k", b"new")
-        assert (folders.far_content(), store.pending()) == (b"new", [])
+        assert (folders.far_content(), [*store.pending()]) == (b"new", [])
 
 
 # Replays beside what goes on.
 
 
-def test_what_is_under_way_is_not_replayed(folders: Folders, store: FileStore) -> None:
+def put_begun(store: FileStore, content: bytes, key: str = "k") -> Owned[Recorded]:
+    """Record a put, as `write` does, that is to end later."""
     journal = journal_of(store)
-    recorded = journal.record_put(store.locations, "k", b"content", overwrite=True)
+    owned = journal.put(store.locations, key, digest(content), Outcomes(), overwrite=True)
+    run(owned.begin(SYNC, durable=True))
+    return owned
+
+
+def test_what_is_under_way_is_not_replayed(folders: Folders, store: FileStore) -> None:
+    owned = put_begun(store, b"content")
     with folders.store() as other:
-        assert (replayed(other), len(other.pending())) == ([], 2)
-        journal.settle(recorded, {})
-        assert [state for *_, state in replayed(other)] == ["dropped", "dropped"]
+        assert (replayed(other), len([*other.pending()])) == ([], 2)
+        run(owned.end(SYNC))
+        assert (replayed(other), [*other.pending()]) == ([], [])  # nothing had gone out
 
 
-def test_what_comes_during_a_replay_stays_recorded(folders: Folders, store: FileStore) -> None:
+def test_what_comes_after_a_replay_that_was_killed_stays_recorded(
+    folders: Folders, store: FileStore
+) -> None:
     """The replay's own write may end last, and bring back what was deleted in the meantime."""
     folders.lose()
     fail_to_put(store, b"content")
     folders.bring_back()
-    journal = journal_of(store)
     (leg,) = store.pending()
-    assert journal.begin_replay(leg)
+    killed = journal_of(store).replay(leg, lambda: None)
+    assert run(killed.begin(SYNC, durable=False))
+    run(killed.end(SYNC))
     store.delete("k")
     (folders.far / "k").write_bytes(b"content")  # the replay's write, which ends last
-    assert not journal.end_replay(leg, "done")
     assert (store.get("k"), pending(store)) == (None, [("far", "k", "delete")])
-    store.replay()
-    assert (folders.far_content(), store.pending()) == (None, [])
+    assert replayed(store) == [("two", "k", "delete", "done")]
+    assert (folders.far_content(), [*store.pending()]) == (None, [])
 
 
 def test_threads_share_a_store_and_its_journal(folders: Folders, store: FileStore) -> None:
@@ -455,7 +474,7 @@ def test_threads_share_a_store_and_its_journal(folders: Folders, store: FileStor
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.pending()) == 40
+    assert len([*store.pending()]) == 40
     folders.bring_back()
     assert {each.state for each in store.replay()} == {"done"}
     kept = {f"{number}-{turn}" for number in range(4) for turn in range(0, 10, 2)}
@@ -485,10 +504,19 @@ def test_two_processes_share_a_journal(folders: Folders, store: FileStore) -> No
     command = [sys.executable, "-c", SCRIPT, str(folders.journal)]
     writers = [subprocess.Popen([*command, mark, *folders.urls]) for mark in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]
-    assert len(store.pending()) == 50
+    assert len([*store.pending()]) == 50
     folders.bring_back()
     assert {each.state for each in store.replay()} == {"done"}
     assert len(list(folders.far.iterdir())) == 50
+
+
+def delete(journal: Journal, locations: Locations, key: str) -> None:
+    """Record a delete that has begun, and of which nothing is known."""
+    outcomes = Outcomes()
+    outcomes.begun = True
+    owned = journal.delete(locations, [key], outcomes)
+    run(owned.begin(SYNC, durable=True))
+    run(owned.end(SYNC))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -496,20 +524,20 @@ def test_parent_and_child_of_a_fork_both_go_on(folders: Folders, store: FileStor
     folders.lose()
     one = store.locations[1:]
     journal = journal_of(store)
-    journal.settle(journal.record_delete(one, ["before"]), {})
+    delete(journal, one, "before")
     child = os.fork()
     if not child:
         try:
             for number in range(20):
-                journal.settle(journal.record_delete(one, [f"child-{number}"]), {})
+                delete(journal, one, f"child-{number}")
             os._exit(0)
         finally:
             os._exit(1)
     for number in range(20):
-        journal.settle(journal.record_delete(one, [f"parent-{number}"]), {})
+        delete(journal, one, f"parent-{number}")
         journal.close()
     assert os.waitpid(child, 0)[1] == 0
-    assert len(store.pending()) == 41
+    assert len([*store.pending()]) == 41
 
 
 # The file.
@@ -535,7 +563,7 @@ def test_a_store_travels_with_its_journal(folders: Folders, store: FileStore) ->
 )
 def test_a_file_that_is_no_journal(folders: Folders, content: bytes, message: str) -> None:
     folders.journal.write_bytes(content)
-    with pytest.raises(CorruptedFileStoreException, match=message):
+    with pytest.raises(JournalError, match=message):
         folders.store()
     assert folders.journal.read_bytes() == content
 
@@ -545,13 +573,13 @@ def test_another_programs_database_and_another_version(folders: Folders, store: 
     connection = sqlite3.connect(folders.journal)
     connection.execute("PRAGMA user_version=9")
     connection.close()
-    with pytest.raises(CorruptedFileStoreException, match="version is 9"):
+    with pytest.raises(JournalError, match="version is 9"):
         folders.store()
     folders.journal.unlink()
     connection = sqlite3.connect(folders.journal)
     connection.execute("CREATE TABLE mine (a)")
     connection.close()
-    with pytest.raises(CorruptedFileStoreException, match="another program's"):
+    with pytest.raises(JournalError, match="another program's"):
         folders.store()
 
 
@@ -582,3 +610,134 @@ def test_no_secret_is_stored(tmp_path: Path) -> None:
         ]
     for path in tmp_path.glob("journal*"):
         assert secret.encode() not in path.read_bytes()
+
+
+def damage(folders: Folders) -> None:
+    """Overwrite what stands behind the file's first page."""
+    content = folders.journal.read_bytes()
+    folders.journal.write_bytes(content[:4096] + secrets.token_bytes(len(content) - 4096))
+
+
+def test_a_damaged_journal_stops_no_read(
+    folders: Folders, store: FileStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("k", b"content")
+    store.close()
+    damage(folders)
+    assert (store.get("k"), store.exists("k") != [], [*store.list()]) == (b"content", True, ["k"])
+    assert len([each for each in caplog.messages if "damaged" in each]) == 1
+    for act in (
+        lambda: store.put("k", b"new", force=True),
+        lambda: store.delete("k"),
+        lambda: [*store.pending()],
+        lambda: [*store.replay()],
+    ):
+        with pytest.raises(JournalError, match=r"damaged.*move it away.*compare the locations"):
+            act()
+    assert folders.far_content() == b"content"
+    store.close()
+    for path in folders.journal.parent.glob("journal.db*"):
+        path.unlink()
+    store.put("k", b"new", force=True)
+    assert (store.get("k"), [*store.pending()]) == (b"new", [])
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "its log deleted"])
+def test_a_journal_that_is_taken_away_is_noticed_before_the_next_record(
+    folders: Folders, store: FileStore, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    folders.lose()
+    fail_to_put(store, b"content")
+    if how == "replaced":
+        with FileStore(*folders.urls, journal=folders.journal.with_name("new")) as other:
+            other.locate("k")
+        folders.journal.with_name("new").replace(folders.journal)
+    for path in folders.journal.parent.glob("journal.db*"):
+        if how == "deleted" or path.name.endswith("-wal"):
+            path.unlink()
+    with pytest.raises(PartialWrite):
+        store.put("second", b"content")
+    assert "deleted or replaced" in caplog.text
+    with folders.store() as other:
+        assert {leg.key for leg in other.pending()} >= {"second"}
+        assert {leg.key for leg in store.pending()} == {leg.key for leg in other.pending()}
+
+
+def test_a_location_that_is_no_more_is_forgotten(folders: Folders, store: FileStore) -> None:
+    folders.lose("near")
+    with folders.store(min_copies=1) as lenient:
+        lenient.put("k", b"content")
+    folders.lose("far")
+    fail_to_put(store, b"other", force=True)
+    owned = put_begun(store, b"content", "under way")
+    folders.bring_back("near")
+    folders.bring_back("far")
+    with FileStore(folders.urls[1], journal=folders.journal) as other:
+        assert [state for *_, state in replayed(other)] == ["kept"]  # near may have it
+        gone = identity(store.locations[0])
+        assert other.forget(gone) == 2
+        assert [state for *_, state in replayed(other)] == ["dropped"]
+        assert {leg.key for leg in other.pending()} == {"under way"}
+        with pytest.raises(ValueError, match="no location is called"):
+            other.forget("elsewhere")
+    run(owned.end(SYNC))
+
+
+def test_many_are_listed_in_little_memory(store: FileStore) -> None:
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO legs SELECT i, 's3://gone/bucket/', 'k' || i, 'k' || i, 'delete', '', 0,"
+            " 0, '', 0, '', 0, 0, 0 FROM n"
+        )
+
+    journal_of(store).file.execute(fill, durable=False, busy_seconds=1)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in store.pending()) == 20_000
+        assert list(store.replay()) == []
+        assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    finally:
+        tracemalloc.stop()
+    store.put("k5", b"content")
+    assert store.forget("s3://gone/bucket/") == 20_000
+    assert [*store.pending()] == []
+
+
+def test_a_call_that_waits_for_another_ends_with_its_deadline(store: FileStore) -> None:
+    owned = put_begun(store, b"content")
+
+    def put() -> None:
+        with pytest.raises(LocationUnavailable, match="deadline"):
+            store.put("k", b"other", deadline_seconds=0.05)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    thread.join()
+    run(owned.end(SYNC))
+    assert (store.get("k"), [*store.pending()]) == (None, [])
+
+
+def test_where_no_thread_can_be_had_records_are_made_in_this_one(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_thread = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "filestore-journal":
+            raise RuntimeError("can't start new thread")
+        start_thread(thread)
+
+    store.close()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    store.put("k", b"content")
+    assert (store.get("k"), [*store.pending()]) == (b"content", [])
+
+
+def test_what_could_not_be_ended_is_ended_by_the_next(store: FileStore) -> None:
+    """Another process writes for so long that a put's end cannot be recorded."""
+    owned = put_begun(store, b"content")
+    file = journal_of(store).file
+    file.unended.append(owned)
+    store.put("other", b"content")
+    assert [*store.pending()] == []

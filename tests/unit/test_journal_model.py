@@ -61,7 +61,7 @@ class Model:
         states = {each.state for each in store.replay()}
         if not self.lost:
             assert "kept" not in states
-            assert store.pending() == []
+            assert [*store.pending()] == []
             self.check_both()
 
     def read(self, store: FileStore) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import select
@@ -85,6 +86,6 @@ def test_a_connection_is_ready() -> None:
 def test_a_journal_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(portability, "fcntl", None)
     with pytest.raises(FileStoreException, match="no locks that belong to an open file") as caught:
-        Journal(tmp_path / "journal")
+        Journal(tmp_path / "journal", logging.getLogger("test"))
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOTSUP
