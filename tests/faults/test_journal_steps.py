@@ -194,7 +194,7 @@ def test_forked_while_a_thread_unpickles_stores(scene: Scene) -> None:
     for thread in threads:
         thread.start()
     try:
-        for _ in range(30):
+        for _ in range(10):
             child = os.fork()
             if not child:
                 try:
