@@ -75,10 +75,8 @@ def lying() -> Iterator[Liar]:
                 return
             for piece in [answer] if isinstance(answer, bytes) else answer:
                 self.wfile.write(piece)
-            # One that keeps its connection says so.
-            self.close_connection = (
-                not isinstance(answer, bytes) or b"\r\nConnection: close" in answer
-            )
+            is_whole = isinstance(answer, bytes) and b"\r\n\r\n" in answer
+            self.close_connection = not is_whole or b"\r\nConnection: close" in answer
 
         do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names that http.server calls
 

@@ -170,6 +170,9 @@ class HTTPRequests:
             body = await _read(found, _PAGE_BYTES + 1)
             if len(body) > _PAGE_BYTES:
                 raise OSError(errno.EFBIG, "the folder's page is too long", folder)
+            has_length = "Content-Length" in found.headers or "Transfer-Encoding" in found.headers
+            if not has_length and not body.rstrip().lower().endswith(b"</html>"):
+                raise unusable_answer("a page that may have been cut", folder)
             return str(found.url), body.decode("utf-8", "replace")
 
     async def _refuse_one_page_for_all(self, folder: str, text: str) -> None:

@@ -131,6 +131,13 @@ class Web:
             self._finalizer.detach()
             await session.close()
 
+    async def _in_time(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> ClientResponse:
+        """Bound the wait for a head: after `100 Continue` aiohttp 3.14 waits for ever."""
+        async with asyncio.timeout(sum(self.timeouts)):
+            return await handler(request)
+
     @asynccontextmanager
     async def request(
         self,
@@ -146,7 +153,7 @@ class Web:
                 method,
                 quoted(path),
                 headers={**self.headers, **headers},
-                middlewares=kept_secure(path),
+                middlewares=(*kept_secure(path), self._in_time),
             ) as found:
                 if found.status not in statuses:
                     raise _said(found, path)

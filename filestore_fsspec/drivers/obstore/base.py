@@ -33,7 +33,7 @@ SMALL_BYTES = 256 * 2**10
 starts with the request: the default driver starts it anew with every chunk that goes."""
 _CHUNK_BYTES = 2**20
 _FOR_EVER = timedelta(days=365)
-_PAST_END = 416
+_UNCLEAR = {"refused", "redirect", "unclear"}
 _making = threading.Lock()
 NO_RETRY: RetryConfig = {"max_retries": 0}
 
@@ -80,6 +80,8 @@ class ObstoreDriver:
     direct: ClassVar[frozenset[str]] = frozenset({"cat_file", "get_file"})
     whole: ClassVar[Mapping[str, Any]] = {}
     """obstore's options for all of an object."""
+    unsure: ClassVar[frozenset[int]] = frozenset({416})
+    """The statuses that the default driver judges."""
 
     @cached_property
     def _stores(self) -> dict[str, Any]:
@@ -153,8 +155,7 @@ class ObstoreDriver:
                     return body
             except TROUBLE as error:
                 failure = failure_of(error)
-                past_end = bool(options) and failure.status == _PAST_END
-                if failure.kind not in {"refused", "redirect", "unclear"} and not past_end:
+                if failure.kind not in _UNCLEAR and failure.status not in self.unsure:
                     raise self.error_for(failure, path, "GetObject") from error
         content: bytes = await runner.default(super()._cat_file, path, start, end)  # type: ignore[misc]  # the filesystem's
         return content
@@ -188,7 +189,7 @@ class ObstoreDriver:
                 failure = failure_of(error)
                 if failure.kind == "refused" and not isinstance(error, ValueError):
                     raise  # the local disk's
-                if failure.kind not in {"refused", "redirect", "unclear"}:
+                if failure.kind not in _UNCLEAR and failure.status not in self.unsure:
                     raise self.error_for(failure, path, "GetObject") from error
         await runner.default(super()._get_file, path, lpath, callback=callback)  # type: ignore[misc]  # the filesystem's
 

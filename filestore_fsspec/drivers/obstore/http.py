@@ -26,11 +26,13 @@ class HTTPObstoreDriver(ObstoreDriver, HTTPDriver):
     """`HTTPDriver`, its arguments and paths; reads are fast, unless there is a `pki`.
 
     obstore 0.12 tells neither of a redirect, as from a folder to its page, nor of the status: a
-    range is asked for, whose answer it looks at (the whole file too, which takes a server without
-    ranges, and an empty file, two requests), and what may be a page is read by the default driver.
+    range is asked for, of which it looks at the answer, and what may be a page, or is not there, is
+    asked for again by the default driver. So is a file from a server without ranges, and an empty
+    one.
     """
 
     whole: ClassVar[Mapping[str, Any]] = {"range": {"offset": 0}}
+    unsure: ClassVar[frozenset[int]] = frozenset({404, 410, 416})
 
     def split_place(self, path: str) -> tuple[str, str]:
         """Return the server's URL and the path behind it."""
