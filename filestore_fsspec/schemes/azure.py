@@ -30,6 +30,10 @@ _UNKEEPABLE = re.compile(r"[\\\x00-\x1f\x7f]")
 _MOST_CHARACTERS = 1024
 
 
+_ACCOUNT = re.compile(r"([a-z0-9]+)(?:-secondary)?(?:\.(?:z[0-9]+|privatelink))?\.blob\.")
+"""The second, the DNS-zone and the private endpoints among them."""
+
+
 class AzureOptions(TLSOptions):
     """The options of `azure` URLs."""
 
@@ -57,7 +61,7 @@ def translate(url: StorageUrl) -> Target:
     container, _, folder = url.root.partition("/")
     if not container:
         raise InvalidURL("azure URL: the container is missing (azure://host/container/folder)")
-    account = options.account or _account_in(url.host)
+    account = options.account or _account_in(url.host, signs=options.access_key is not None)
     endpoint = f"{'https' if options.use_ssl else 'http'}://{url.origin}"
     return Target(
         protocol=protocol_of("azure", options.engine),
@@ -96,14 +100,17 @@ def _storable(layout: Layout, root_characters: int) -> Layout:
     return replace(layout, path=path)
 
 
-def _account_in(host: str) -> str:
-    account, dot, rest = host.partition(".")
-    if not dot or not rest.startswith("blob."):
+def _account_in(host: str, *, signs: bool) -> str:
+    """Return the account that a host carries; any other needs none unless a key `signs`."""
+    found = _ACCOUNT.match(host)
+    if found:
+        return found[1]
+    if signs or "." not in host or host.replace(".", "").isdigit():
         raise InvalidURL(
-            "azure URL: the host does not carry an account (account.blob.core.windows.net); "
-            "for any other host give the option 'account'"
+            "azure URL: the host does not carry an account (account.blob.core.windows.net), which "
+            "'access_key' and an emulator need: give the option 'account'"
         )
-    return account
+    return host.partition(".")[0]  # a domain of one's own; the name is in no request
 
 
 def _credentials(options: AzureOptions) -> dict[str, str | bool | None]:

@@ -107,6 +107,21 @@ def target_of(url_text: str) -> Target:
             "box/",
             {"use_default_credentials": True, "initialize_container": False},
         ),
+        *(
+            (
+                f"azure://{host}/box{options}",
+                "azure",
+                "box/",
+                {"account_url": f"https://{host}", "account_name": account},
+            )
+            for host, account, options in (
+                ("acc.z12.blob.storage.azure.net", "acc", "?access_key=k"),
+                ("acc-secondary.blob.core.windows.net", "acc", "?access_key=k"),
+                ("acc.privatelink.blob.core.windows.net", "acc", "?access_key=k"),
+                ("files.example.com", "files", ""),
+                ("files.example.com:8443", "files", "?use_default_credentials=true"),
+            )
+        ),
         (
             "azure://localhost:10000/box?account=dev&use_ssl=false",
             "azure",
@@ -168,6 +183,8 @@ def test_translate(url_text: str, protocol: str, root: str, storage_options: Any
         ("s3://h/a?s3_bucket=bkt&engine=warp", ["'engine' takes 'fsspec'"]),
         ("azure://acc.blob.core.windows.net", ["container is missing"]),
         ("azure://h/box", ["'account'"]),
+        ("azure://127.0.0.1/box", ["'account'"]),
+        ("azure://files.example.com/box?access_key=k", ["'account'"]),
         ("azure://u:p@acc.blob.core.windows.net/box", ["access_key"]),
         ("azure://acc.blob.core.windows.net/box?client_secret=s", ["needs 'tenant_id'"]),
         ("azure://acc.blob.core.windows.net/box?tenant_id=t", ["need 'client_secret'"]),
