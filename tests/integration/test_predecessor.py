@@ -8,13 +8,15 @@ import secrets
 import subprocess
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
 import filestore_fsspec
 from filestore_fsspec import FileStore
-from tests.services.common import unavailable
+from filestore_fsspec.compat import assemblyline
+from tests.services.common import HOST, unavailable
 
 if TYPE_CHECKING:
     from tests.services.common import Service
@@ -23,7 +25,7 @@ PYTHON = Path(__file__).parents[2] / ".services" / "predecessor" / "bin" / "pyth
 SCRIPT = Path(__file__).with_name("predecessor_script.py")
 
 
-def predecessor(**job: str) -> bytes:
+def predecessor(**job: object) -> dict[str, Any]:
     if not PYTHON.exists():
         unavailable("the predecessor", "make .services/predecessor/ready")
     done = subprocess.run(
@@ -35,39 +37,87 @@ def predecessor(**job: str) -> bytes:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return bytes.fromhex(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-@pytest.mark.parametrize(
-    ("server", "named"),
-    [
-        *product(["file_service", "ftp_plain", "sftp_asyncssh", "s3_moto"], ["sha256", "name"]),
-        # On SFTP the predecessor cannot write those: it makes a folder `.` for them.
-        *product(["file_service", "ftp_plain", "s3_moto"], ["hidden"]),
-    ],
-)
-def test_stored_data_goes_both_ways(
-    server: str, named: str, request: pytest.FixtureRequest
-) -> None:
+def keys(tag: str, count: int, *shapes: str) -> dict[str, bytes]:
+    """Return so many keys of each shape, and what is stored under each."""
+    found: dict[str, bytes] = {}
+    for shape, number in product(shapes, range(count)):
+        content = f"{tag} {shape} {number} {secrets.token_hex(8)}".encode()
+        sha = hashlib.sha256(content).hexdigest()
+        spelled = {
+            "sha256": sha,
+            "capitals": sha.upper(),
+            "name": f"{sha[:20]}.bin",
+            "blank": f"{sha[:20]} und ümläut (1)+@~",
+            "hidden": f".{sha[:20]}",
+            "hidden-64": f".{sha[1:]}",
+            "below": f"{sha[:2]}/{sha[2:4]}/{sha[:20]}",
+            "sha-below": f"in/{sha}",
+            "not-64": sha + "0",
+        }
+        found[spelled[shape]] = content
+    return found
+
+
+SHAPES = ("sha256", "capitals", "name", "blank", "hidden", "not-64")
+ANYWHERE = {
+    "file_service": (*SHAPES, "hidden-64", "below", "sha-below"),
+    "ftp_plain": (*SHAPES, "hidden-64", "below", "sha-below"),
+    # On SFTP the predecessor cannot write those: it makes a folder `.` for them.
+    "sftp_asyncssh": (*SHAPES, "below", "sha-below"),
+    "s3_moto": (*SHAPES, "hidden-64", "below", "sha-below"),
+    "azure_http": (*SHAPES, "hidden-64", "below", "sha-below"),
+}
+
+
+@pytest.mark.parametrize("server", ANYWHERE)
+def test_stored_data_goes_both_ways(server: str, request: pytest.FixtureRequest) -> None:
+    """Some 500 keys: theirs are read, listed and deleted by both stores of ours; and back."""
     service: Service = request.getfixturevalue(server)
     # The predecessor keeps nothing of the URL's path on S3.
     root = "" if service.scheme == "s3" else f"predecessor-{secrets.token_hex(4)}"
     url = service.url(root)
-    theirs, ours = secrets.token_bytes(1000), secrets.token_bytes(1000)
+    job = {"url": url}
+    if service.scheme == "azure":
+        options = service.options
+        host = f"{options['account']}.blob.core.windows.net"
+        key = quote(options["access_key"], safe="")
+        job["url"] = f"azure://{host}/{service.base}{root}?access_key={key}"
+        job["endpoint"] = f"http://{HOST}:{service.port}/{options['account']}"
 
-    def key(content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        names = {"sha256": digest, "name": f"{digest[:8]}.bin", "hidden": f".{digest[1:]}"}
-        return names[named]
-
-    predecessor(url=url, key=key(theirs), content=theirs.hex())
-    with FileStore(url) as store:
-        assert store.get(key(theirs)) == theirs
-        assert store.exists(key(theirs)) == [store.locations[0]]
-        assert key(theirs) in list(store.list())
-        assert store.put(key(theirs), ours) == []
-        store.put(key(ours), ours)
-    assert predecessor(url=url, key=key(ours)) == ours
+    flat = service.scheme in ("s3", "azure")
+    layout = {"layout": "flat"} if flat else {}
+    shapes = ANYWHERE[server]
+    theirs, ours = keys("theirs", 6, *shapes), keys("ours", 3, *shapes)
+    compats = keys("compat", 3, *shapes)
+    predecessor(**job, put={key: content.hex() for key, content in theirs.items()})
+    with (
+        FileStore(service.url(root, **layout)) as store,
+        assemblyline.FileStore(url) as compat,
+    ):
+        wanted = {key.rpartition("/")[2] if flat else key for key in theirs}
+        for listed in (store.list(), compat.transports[0].list(None)):
+            assert wanted <= set(listed)
+        for key, content in theirs.items():
+            assert store.get(key) == compat.get(key) == content
+            assert store.exists(key) == [store.locations[0]]
+            assert compat.exists(key) == compat.transports
+            assert not store.put(key, b"other")
+            assert not compat.put(key, b"other")
+        for key, content in ours.items():
+            assert store.put(key, content) == [store.locations[0]]
+        for key, content in compats.items():
+            assert compat.put(key, content) == compat.transports
+        written = ours | compats
+        got = predecessor(**job, get=list(written))["got"]
+        assert got == {key: content.hex() for key, content in written.items()}
+        for each in (store, compat):
+            each.delete_batch(list(theirs)[:: 2 if each is store else 1])
+        names = {path.rpartition("/")[2] for path in service.raw.paths()}
+        assert not names & {key.rpartition("/")[2] for key in theirs}
 
 
 def test_the_predecessors_names_are_here() -> None:
