@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from filestore_fsspec.errors import JournalError
 from filestore_fsspec.keys import parse_key
+from filestore_fsspec.urls import is_harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from filestore_fsspec.operations import Locations, Page
 
 _PAGE_LEGS = 500
+_NAME_A_SERVER = ("account", "account_name", "endpoint_url", "base_url")
+"""Options without which two locations would look the same."""
 _SELECT = (
     "SELECT seq, location, key, action, sha256, size, time, error, slot, overwrite, among, owner"
     " FROM legs"
@@ -148,10 +151,13 @@ def identity(location: Location) -> str:
     url = location.url
     # An S3 user is half of a key that is renewed; elsewhere a user may have a root of its own.
     user = f"{url.username}@" if url.username and url.scheme != "s3" else ""
-    account = url.options.get("account")
+    options = ((name, url.options.get(name)) for name in _NAME_A_SERVER)
+    server = "&".join(
+        f"{name}={value}" for name, value in options if value and is_harmless(name, value)
+    )
     return (
         f"{url.scheme}://{user}{url.origin}/{location.target.root.lstrip('/')}"
-        f"{f'?account={account}' if account else ''}"
+        f"{'?' if server else ''}{server}"
     )
 
 

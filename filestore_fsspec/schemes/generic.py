@@ -81,7 +81,7 @@ def _class_of(protocol: str) -> Any:  # noqa: ANN401 - fsspec has no types
     except ImportError as error:
         text = f"{PREFIX}{protocol}: the package of this protocol cannot be imported: {error}"
         raise InvalidURL(text) from error
-    if _WRAPS & inspect.signature(kind.__init__).parameters.keys():
+    if _WRAPS & _arguments(kind).keys():
         raise InvalidURL(f"{PREFIX}{protocol} is no location: {_NO_PLACE['zip']}")
     return kind
 
@@ -117,7 +117,7 @@ def _asked(kind: Any, url_text: str) -> tuple[str, dict[str, Any]] | None:  # no
 
 def _credentials(kind: Any, url: StorageUrl) -> dict[str, Any]:  # noqa: ANN401
     """Return the user and password as arguments, where fsspec takes none from the URL."""
-    names = inspect.signature(kind.__init__).parameters
+    names = _arguments(kind)
     if {"username", "password"} <= names.keys():
         return {"username": url.username, "password": url.password}
     if "auth" in names:
@@ -136,14 +136,9 @@ def _decoded(name: str, value: str) -> Any:  # noqa: ANN401 - JSON's
 
 def _check_names(kind: Any, scheme: str, given: Mapping[str, Any]) -> None:  # noqa: ANN401
     """Raise InvalidURL where the filesystem cannot take what is given, or needs more."""
-    parameters = dict(inspect.signature(kind.__init__).parameters)
-    parameters.pop("self", None)
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-    named = {
-        name: each
-        for name, each in parameters.items()
-        if each.kind in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}
-    }
+    named = _arguments(kind)
+    own = inspect.signature(kind.__init__).parameters
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in own.values())
     allowed = sorted({*named, *Options.model_fields} - _SET_BY_US)
     for name in given.keys() - named.keys() | given.keys() & _SET_BY_US:
         if (
@@ -156,8 +151,23 @@ def _check_names(kind: Any, scheme: str, given: Mapping[str, Any]) -> None:  # n
                 f"(allowed: {', '.join(allowed)})"
             )
     for name, each in named.items():
-        if each.default is each.empty and name not in given:
+        if name in own and each.default is each.empty and name not in given:
             raise InvalidURL(f"{scheme} URL: the option {name!r} is required")
+
+
+def _arguments(kind: Any) -> dict[str, inspect.Parameter]:  # noqa: ANN401
+    """Return the arguments that a class names, and its parents where it hands on what it gets."""
+    named: dict[str, inspect.Parameter] = {}
+    for each in kind.__mro__:
+        if "__init__" not in vars(each) or each is object:
+            continue
+        parameters = [*inspect.signature(each.__init__).parameters.values()][1:]
+        for known in parameters:
+            if known.kind in {known.POSITIONAL_OR_KEYWORD, known.KEYWORD_ONLY}:
+                named.setdefault(known.name, known)
+        if not any(known.kind is known.VAR_KEYWORD for known in parameters):
+            break
+    return named
 
 
 def _secrets(given: Mapping[str, Any], password: str) -> Iterator[str]:

@@ -84,3 +84,7 @@ class TestAzureObstore(DriverSuite):
 
 class TestSFTP(DriverSuite):
     service = "sftp_asyncssh"
+
+
+class TestGenericFile(DriverSuite):
+    service = "generic_file"

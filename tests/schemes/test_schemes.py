@@ -306,6 +306,25 @@ def test_nor_is_what_another_package_puts_on_a_filesystem() -> None:
         _registry.pop("wraps")
 
 
+def test_arguments_that_a_subclass_hands_on_are_known() -> None:
+    class Named(AbstractFileSystem):  # type: ignore[misc]
+        def __init__(self, token: str | None = None, **kwargs: Any) -> None: ...
+
+    class HandsOn(Named):
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    register_implementation("handson", HandsOn)
+    try:
+        assert target_of("fsspec+handson://x?token=t&other=1").storage_options["options"] == {
+            "token": "t",
+            "other": 1,
+        }
+        with pytest.raises(InvalidURL, match="did you mean 'token'"):
+            target_of("fsspec+handson://x?tokn=t")
+    finally:
+        _registry.pop("handson")
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_web_is_always_read_only(scheme: str) -> None:
     assert target_of(f"{scheme}://h/a?read_only=false").read_only
