@@ -22,6 +22,7 @@ lowest newest: %: .%/ready .services/azurite  ## the contract with the oldest, a
 	PATH="$(CURDIR)/$(BIN):$$PATH" .$@/bin/python -m pytest -q -n 2 --dist loadscope $(RELEASES) $(ARGS)
 
 docs: .venv/ready  ## the documentation as a site, into .site/
+	$(BIN)/python -m tests.option_tables
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 faults: .venv/ready .services/azurite  ## every fault under every function, as a table: a quarter of an hour

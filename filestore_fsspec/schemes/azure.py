@@ -38,19 +38,28 @@ class AzureOptions(TLSOptions):
     """The options of `azure` URLs."""
 
     access_key: SecretStr | None = None
+    """The key of the storage account."""
     tenant_id: str | None = None
+    """With `client_id` and `client_secret`: an application registered with Entra ID."""
     client_id: str | None = None
+    """See `tenant_id`."""
     client_secret: SecretStr | None = None
+    """See `tenant_id`."""
     use_default_credentials: Flag = False
+    """Whether Azure's default chain is used: environment, workload and managed identity, CLI."""
     account: str | None = None
+    """The name of the storage account, where the host does not contain it (emulators)."""
     use_ssl: Flag = True
+    """Whether HTTPS is used; the default port is 443 with it, 80 without."""
     allow_directory_access: Flag = True
     """False stores each key under its last segment alone, like `layout=flat`."""
     initialize_container: Flag = Field(
         default=True,
         validation_alias=AliasChoices("initialize_container", "initalize_container"),
     )
+    """Whether the first write creates a container that is missing."""
     engine: Engine | None = None
+    """What carries the requests; `FILESTORE_ENGINE` in the environment by default."""
 
 
 def translate(url: StorageUrl) -> Target:

@@ -56,8 +56,11 @@ class Options(BaseModel):
     )
 
     read_only: Flag = False
+    """Whether the location is never written."""
     name: Annotated[str, BeforeValidator(_parse_name)] | None = None
+    """The location's name, for `location=` and messages."""
     layout: LayoutName | None = None
+    """How keys become paths; the default is the scheme's."""
     connect_timeout: PositiveFloat = 10.0
     """Seconds to wait for a connection."""
     read_timeout: PositiveFloat = 60.0
@@ -76,10 +79,10 @@ class Options(BaseModel):
 
 
 class CleanedOptions(Options):
-    """The options of schemes whose unfinished files lie beside the others."""
+    """The options of schemes that write to temporary files."""
 
     cleanup: Flag = True
-    """Whether those that killed writers left are removed in the background."""
+    """Whether stale temporary files of killed writers are removed in the background."""
 
     def cleanup_after(self, seconds: float) -> float | None:
         """Return `seconds`, or None where nothing is to be removed."""
@@ -114,7 +117,9 @@ class TLSOptions(Options):
     """The options of schemes that check certificates."""
 
     verify: Flag = True
+    """Whether the server's certificate is checked."""
     ca_bundle: str | None = None
+    """A PEM file of the certificate authorities that are trusted; the system's by default."""
 
     @property
     def tls_check(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class FileOptions(CleanedOptions):
     """The options of `file` URLs."""
 
     follow_symlinks: Flag = True
+    """Whether links below the root are followed for reading; false refuses every one."""
 
 
 def translate(url: StorageUrl) -> Target:

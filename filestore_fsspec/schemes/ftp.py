@@ -30,12 +30,14 @@ class FTPOptions(_BothOptions):
     """The options of `ftp` URLs."""
 
     use_tls: Flag = False
+    """Whether explicit TLS (AUTH TLS) is used."""
 
 
 class FTPSOptions(_BothOptions):
     """The options of `ftps` URLs."""
 
     tls: Literal["implicit", "explicit"] | None = None
+    """Which TLS; by default implicit on port 990, explicit on any other."""
 
 
 def translate(url: StorageUrl) -> Target:

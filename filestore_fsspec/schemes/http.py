@@ -24,7 +24,9 @@ class HTTPOptions(TLSOptions):
     """The options of `http` and `https` URLs."""
 
     pki: str | None = None
+    """A PEM file with a client certificate and its key."""
     engine: Engine | None = None
+    """What carries the requests; `FILESTORE_ENGINE` in the environment by default."""
 
 
 def translate(url: StorageUrl) -> Target:

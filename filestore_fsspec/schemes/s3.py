@@ -30,13 +30,19 @@ class S3Options(TLSOptions):
     """The options of `s3` URLs."""
 
     s3_bucket: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$")
+    """The bucket."""
     aws_region: str | None = None
+    """The region; by default AWS's own configuration says it."""
     use_ssl: Flag = True
+    """Whether HTTPS is used; the default port is 443 with it, 80 without."""
     boto_defaults: Flag = False
-    """Leave host and credentials to AWS's own configuration."""
+    """Whether host and credentials are left to AWS's own configuration."""
     use_batch_delete: Flag = True
+    """Whether many keys are deleted by one request."""
     missing_is_403: Flag = False
+    """Whether 403 means absent: for credentials that may read, but not list the bucket."""
     engine: Engine | None = None
+    """What carries the requests; `FILESTORE_ENGINE` in the environment by default."""
 
 
 def translate(url: StorageUrl) -> Target:

@@ -24,9 +24,13 @@ class SFTPOptions(RenamingOptions):
     """The options of `sftp` URLs."""
 
     private_key: str | None = None
+    """A file with a private key, in OpenSSH's or PEM format."""
     private_key_pass: SecretStr | None = None
+    """What the private key is encrypted with."""
     validate_host: Flag = True
+    """Whether the server's host key is checked."""
     known_hosts: str | None = None
+    """A file of known host keys; the user's own by default."""
 
 
 def translate(url: StorageUrl) -> Target:
