@@ -7,12 +7,13 @@ import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.tests import abstract
 
 from filestore_fsspec import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.services.common import Service
 
@@ -88,3 +89,42 @@ class TestSFTP(DriverSuite):
 
 class TestGenericFile(DriverSuite):
     service = "generic_file"
+
+
+class TestHTTP(DriverFixtures, abstract.AbstractGetTests):  # type: ignore[misc]
+    """What is read: the files are laid on the server's disk."""
+
+    service = "http_plain"
+    test_get_directory_recursive = None  # it makes folders by `fs`
+
+    @pytest.fixture
+    def fs(self, location: Location) -> Any:
+        return location.fs
+
+    @pytest.fixture
+    def lay(self, request: pytest.FixtureRequest, fs_path: str) -> Callable[[Any], str]:
+        service: Service = request.getfixturevalue(self.service)
+        data: Any = service.raw
+        disk = f"{data.folder}/{posixpath.basename(fs_path)}"
+
+        def lay(scenario: Any) -> str:
+            made = scenario(LocalFileSystem(auto_mkdir=True), posixpath.join, disk)
+            return posixpath.join(fs_path, posixpath.relpath(made, disk))
+
+        return lay
+
+    @pytest.fixture
+    def fs_bulk_operations_scenario_0(self, lay: Callable[[Any], str]) -> str:
+        return lay(self._bulk_operations_scenario_0)
+
+    @pytest.fixture
+    def fs_glob_edge_cases_files(self, lay: Callable[[Any], str]) -> str:
+        return lay(self._glob_edge_cases_files)
+
+    @pytest.fixture
+    def fs_dir_and_file_with_same_name_prefix(self, lay: Callable[[Any], str]) -> str:
+        return lay(self._dir_and_file_with_same_name_prefix)
+
+    @pytest.fixture
+    def fs_10_files_with_hashed_names(self, lay: Callable[[Any], str]) -> str:
+        return lay(self._10_files_with_hashed_names)

@@ -16,6 +16,7 @@ from fsspec.asyn import sync
 
 from filestore_fsspec.drivers.http.driver import HTTPDriver
 from filestore_fsspec.drivers.shared.errors import Absent
+from tests.answers.web import Liar, Request, lying, reply
 from tests.services.common import HOST, PASSWORD, USERNAME, Service, free_port
 
 if TYPE_CHECKING:
@@ -255,6 +256,146 @@ def test_a_file_without_a_length_can_be_read(
     with fs.open(url, "rb") as file:
         file.seek(5)
         assert file.read(5) == b"56789"
+
+
+# Servers of other kinds
+
+
+@pytest.fixture(scope="module")
+def liar() -> Iterator[Liar]:
+    with lying() as liar:
+        yield liar
+
+
+def page_of(*names: str) -> bytes:
+    links = "".join(f'<a href="{name}">{name}</a>' for name in names)
+    return reply(200, f"<title>Index of /</title>{links}".encode(), "Content-Type: text/html")
+
+
+def serve(liar: Liar, answers: dict[str, bytes]) -> tuple[str, list[str]]:
+    """Have these targets answered so, all others by 404; return the origin, and what is asked."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> bytes:
+        asked.append(f"{request.method} {request.target}")
+        found = answers.get(request.target, reply(404, b"no such thing"))
+        if request.method == "HEAD" and b"Connection: close" in found:
+            return found.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        return found
+
+    liar.answer = answer
+    return f"http://{HOST}:{liar.port}", asked
+
+
+FILE = reply(200, b"content", 'ETag: "1"')
+
+
+def test_a_file_that_is_replaced_while_it_is_read(http_plain: Service, fs: HTTPDriver) -> None:
+    path = f"{origin(http_plain)}/replaced"
+    for number in range(3):
+        old = b"%d" % number * 24 * 2**20
+        http_plain.raw.write("replaced", old)
+        with fs.open(path, "rb") as file:
+            assert file.read(1000) == old[:1000]
+            http_plain.raw.delete("replaced")
+            http_plain.raw.write("replaced", b"new" * (8 * 2**20 + number))
+            with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is compared
+                file.read()
+            assert caught.value.errno == errno.EBUSY
+
+
+def test_a_file_without_a_version_is_read_from_one_answer(liar: Liar, fs: HTTPDriver) -> None:
+    answers = {"/x": reply(200, b"old" * 1000)}
+    server, asked = serve(liar, answers)
+    with fs.open(f"{server}/x", "rb") as file:
+        assert file.read(10) == b"oldoldoldo"
+        answers["/x"] = reply(200, b"new" * 1000)
+        file.seek(-3, 2)
+        assert file.read() == b"old"
+    assert len(asked) == 2
+
+
+def test_a_folder_elsewhere_is_a_folder(liar: Liar, fs: HTTPDriver) -> None:
+    server, _ = serve(
+        liar,
+        {
+            "/old/folder": reply(302, b"", "Location: /base/folder"),
+            "/base/folder": reply(301, b"", "Location: /base/folder/"),
+            "/base/folder/": page_of("../", "x"),
+            "/old/folder/": reply(302, b"", "Location: /base/folder/"),
+            "/old/folder/x": reply(302, b"", "Location: /base/folder/x"),
+            "/base/folder/x": FILE,
+        },
+    )
+    folder = f"{server}/old/folder"
+    assert fs.isdir(folder)
+    assert not fs.isfile(folder)
+    with pytest.raises(Absent):
+        fs.cat_file(folder)
+    assert fs.find(folder) == [f"{folder}/x"]
+    assert fs.cat_file(f"{folder}/x") == b"content"
+
+
+def test_a_folder_is_found_by_its_name_with_a_slash(liar: Liar, fs: HTTPDriver) -> None:
+    server, _ = serve(liar, {"/": page_of("folder"), "/folder/": page_of("x"), "/folder/x": FILE})
+    assert fs.isdir(f"{server}/folder")
+    assert not fs.isfile(f"{server}/folder")
+    assert fs.find(server, detail=True)[f"{server}/folder/x"]["size"] == len(b"content")
+    assert fs.du(server) == len(b"content")
+    assert every_path(fs, f"{server}/") == [f"{server}/folder/x"]
+
+
+def test_a_folder_that_is_not_listed_above_is_absent(liar: Liar, fs: HTTPDriver) -> None:
+    server, asked = serve(liar, {"/": page_of("folder/"), "/folder/": page_of("x")})
+    assert every_path(fs, f"{server}/none/below/") == []
+    with pytest.raises(Absent):
+        fs.ls(f"{server}/none")
+    serve(liar, {"/": page_of("folder/")})
+    for folder in ("folder", "folder/below"):
+        with pytest.raises(OSError, match="shows no folders"):
+            every_path(fs, f"{server}/{folder}/")
+    assert "GET /none/below/" in asked
+
+
+def test_a_body_after_head_hides_nothing(liar: Liar, fs: HTTPDriver) -> None:
+    kept = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nthere"
+    server, _ = serve(liar, {"/x": kept, "/": page_of("y")})
+    for _number in range(5):
+        assert not fs.isfile(f"{server}/x")
+        assert not fs.exists(f"{server}/x")
+
+
+@pytest.mark.parametrize("told", [(), ("Content-Range: bytes */7",)])
+def test_a_server_without_suffix_ranges(liar: Liar, fs: HTTPDriver, told: tuple[str, ...]) -> None:
+    def answer(request: Request) -> bytes:
+        match request.headers.get("Range"):
+            case None | "bytes=0-":
+                return FILE
+            case "bytes=4-6":
+                return reply(206, b"ent", 'ETag: "1"', "Content-Range: bytes 4-6/7")
+            case "bytes=0-6":
+                return reply(206, b"content", 'ETag: "1"', "Content-Range: bytes 0-6/7")
+        return reply(416, b"", *told)
+
+    liar.answer = answer
+    path = f"http://{HOST}:{liar.port}/x"
+    assert fs.cat_file(path, -3) == b"ent"
+    assert fs.cat_file(path, -50) == b"content"
+    assert fs.cat_file(path, 7) == b""
+
+
+def test_sizes_come_from_the_page_or_from_the_files(
+    http_plain: Service, liar: Liar, fs: HTTPDriver
+) -> None:
+    http_plain.raw.write("sizes/in/x", b"12345")
+    assert fs.du(f"{origin(http_plain)}/sizes") == 5
+    server, asked = serve(
+        liar,
+        {"/": page_of("a/"), "/a/": page_of("x", "y"), "/a/x": FILE, "/a/y": FILE},
+    )
+    assert fs.find(server) == [f"{server}/a/x", f"{server}/a/y"]
+    assert not any(each.endswith(("x", "y")) for each in asked)
+    assert fs.du(server) == 2 * len(b"content")
 
 
 def test_credentials_stay_with_their_origin(
