@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterable, Iterable
 from contextlib import ExitStack
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
-from filestore_fsspec.bridge import ASYNCIO, on_io_loop, start
+from filestore_fsspec.bridge import ASYNCIO, Worker, advanced, on_io_loop, start
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
-from filestore_fsspec.operations import list_merged, select
-from filestore_fsspec.spool import spooled
+from filestore_fsspec.operations import list_merged, run_there, select
+from filestore_fsspec.spool import spooled_anywhere
 from filestore_fsspec.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
     from types import TracebackType
 
     from filestore_fsspec.bulk import LocalPath
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from filestore_fsspec.journal.replay import Replayed
     from filestore_fsspec.location import Location
     from filestore_fsspec.operations import Located
-    from filestore_fsspec.spool import Content
+    from filestore_fsspec.spool import AsyncContent, Content
 
 T = TypeVar("T")
+Items = Iterable[T] | AsyncIterable[T]
 
 
 class AsyncFileStore(Store):
@@ -49,7 +52,8 @@ class AsyncFileStore(Store):
 
     async def close(self) -> None:
         """Close the connections to every location. The next call makes new ones."""
-        await asyncio.to_thread(self._close)
+        async with Worker() as worker:
+            await worker.call(self._close)
 
     async def get(
         self, path: str, location: str = "any", *, deadline_seconds: float | None = None
@@ -80,18 +84,21 @@ class AsyncFileStore(Store):
     async def put(
         self,
         path: str,
-        content: Content,
+        content: Content | AsyncContent,
         location: str = "all",
         force: bool = False,
         *,
         deadline_seconds: float | None = None,
     ) -> list[Location]:
-        """Store `content` under `path`; return the locations written."""
+        """Store `content` under `path`; return the locations written.
+
+        An object whose `read` is awaited, and an async iterator of bytes, are taken as well.
+        """
         with self.ending(deadline_seconds):
             targets = self._writable(location, f"put {path!r}")
             with ExitStack() as stack:
-                # In a thread, for reading a file object blocks.
-                source = await asyncio.to_thread(stack.enter_context, spooled(content))
+                async with Worker() as worker:
+                    source = await worker.call(stack.enter_context, spooled_anywhere(content))
                 return await on_io_loop(self._put(ASYNCIO, targets, path, source, force=force))
 
     async def upload(
@@ -113,7 +120,7 @@ class AsyncFileStore(Store):
 
     async def upload_batch(
         self,
-        tuples: Iterable[tuple[LocalPath, str]],
+        tuples: Items[tuple[LocalPath, str]],
         location: str = "all",
         force: bool = False,
         *,
@@ -125,16 +132,16 @@ class AsyncFileStore(Store):
         with self.ending(deadline_seconds):
             targets = self._writable(location, "upload a batch")
             bulk = self._bulk(targets, max_concurrency, callback)
-            return await on_io_loop(
-                bulk.moved(
+            async with Worker() as worker:
+                return await worker.call(
+                    partial(bulk.move, reads=False),
                     lambda runner, src, dest: self._upload(runner, targets, src, dest, force=force),
-                    tuples,
+                    advanced(tuples),
                 )
-            )
 
     async def download_batch(
         self,
-        tuples: Iterable[tuple[str, LocalPath]],
+        tuples: Items[tuple[str, LocalPath]],
         location: str = "any",
         *,
         max_concurrency: int | None = None,
@@ -144,16 +151,16 @@ class AsyncFileStore(Store):
         """Bring many keys, `(path, dest)` each; return `(path, dest, error)` of failures."""
         with self.ending(deadline_seconds):
             bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
-            return await on_io_loop(
-                bulk.moved(
+            async with Worker() as worker:
+                return await worker.call(
+                    partial(bulk.move, reads=True),
                     lambda runner, path, dest: self._download(runner, path, dest, location),
-                    tuples,
+                    advanced(tuples),
                 )
-            )
 
     def get_many(
         self,
-        paths: Iterable[str],
+        paths: Items[str],
         location: str = "any",
         *,
         max_concurrency: int | None = None,
@@ -162,14 +169,15 @@ class AsyncFileStore(Store):
     ) -> AsyncIterator[bytes | None]:
         """Yield what `get` returns for each of `paths`, in their order, many read at once."""
         bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
-        return _iterate(
-            bulk.answers(lambda runner, path: self._get(runner, path, location), paths),
+        return _answers(
+            partial(bulk.ask, lambda runner, path: self._get(runner, path, location)),
+            paths,
             self._end(deadline_seconds),
         )
 
     def exists_many(
         self,
-        paths: Iterable[str],
+        paths: Items[str],
         location: str = "any",
         *,
         max_concurrency: int | None = None,
@@ -178,8 +186,9 @@ class AsyncFileStore(Store):
     ) -> AsyncIterator[list[Location]]:
         """Yield what `exists` returns for each of `paths`, in their order; like `get_many`."""
         bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
-        return _iterate(
-            bulk.answers(lambda runner, path: self._exists(runner, path, location), paths),
+        return _answers(
+            partial(bulk.ask, lambda runner, path: self._exists(runner, path, location)),
+            paths,
             self._end(deadline_seconds),
         )
 
@@ -193,7 +202,7 @@ class AsyncFileStore(Store):
 
     async def delete_batch(
         self,
-        paths: Iterable[str],
+        paths: Items[str],
         location: str = "all",
         *,
         max_concurrency: int | None = None,
@@ -201,9 +210,15 @@ class AsyncFileStore(Store):
     ) -> None:
         """Delete many keys, as many in a request as a location takes."""
         with self.ending(deadline_seconds):
-            targets, keys = self._writable(location, "delete a batch"), list(paths)
+            targets = self._writable(location, "delete a batch")
             bulk = self._bulk(targets, max_concurrency, DEFAULT_CALLBACK)
-            await on_io_loop(self._delete_batch(targets, keys, bulk.max_concurrency))
+            async with Worker() as worker:
+                keys: Sequence[str] = await worker.call(list, advanced(paths))
+                await worker.call(
+                    run_there,
+                    bulk.place,
+                    lambda runner: self._delete_batch(runner, targets, keys, bulk.max_concurrency),
+                )
 
     async def cleanup(
         self, older_than_seconds: float = AGE_SECONDS, location: str = "all"
@@ -220,10 +235,11 @@ class AsyncFileStore(Store):
     async def pending(self) -> AsyncIterator[PendingWrite]:
         """Yield what the journal remembers: each action at a location that is not known done."""
         legs, after = self._journaled().pending, 0
-        while page := await asyncio.to_thread(legs.page, after):
-            for leg in page:
-                yield leg
-            after = page[-1].seq
+        async with Worker() as worker:
+            while page := await worker.call(legs.page, after):
+                for leg in page:
+                    yield leg
+                after = page[-1].seq
 
     async def replay(self) -> AsyncIterator[Replayed]:
         """Carry out what is pending at this store's locations; yield what became of each."""
@@ -268,3 +284,19 @@ async def _iterate(pages: AsyncGenerator[list[T], None], end: float | None) -> A
                 yield item
     finally:
         start(pages.aclose())
+
+
+async def _answers(
+    ask: Callable[[Iterable[str]], Iterator[T]], paths: Items[str], end: float | None
+) -> AsyncIterator[T]:
+    """Yield what a blocking iterator over `paths` does, each step in a worker's thread."""
+    worker, answers = Worker(), [ask(advanced(paths))]
+    try:
+        while True:
+            with until(end):  # for each step, as above
+                found = await worker.call(lambda: [*islice(answers[0], 1)])
+            if not found:
+                return
+            yield found[0]
+    finally:
+        worker.leave(answers.clear)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Literal
+
+from filestore_fsspec.green import start_thread
 
 if TYPE_CHECKING:
     import logging
@@ -114,11 +117,8 @@ class Circuit:
         if breaker is None or breaker.state == "closed":
             return False
         if breaker.is_due():
-            thread = threading.Thread(
-                target=self._probe, args=(probe,), name="filestore-breaker", daemon=True
-            )
             try:
-                thread.start()
+                start_thread(partial(self._probe, probe), "filestore-breaker")
             except RuntimeError as error:
                 self._log.warning("%s: cannot be probed: %s", self.label, error)
                 self.record(answered=False)

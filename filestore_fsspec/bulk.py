@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, Runner, run, start, wait
-from filestore_fsspec.concurrency import as_completed, for_each, in_order, in_threads
+from filestore_fsspec.bridge import ASYNCIO, SYNC, Leaving, Runner, begin, do_here, hand_over
+from filestore_fsspec.concurrency import results
 from filestore_fsspec.errors import FileStoreException, TransportException
+from filestore_fsspec.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fsspec.callbacks import Callback
 
+    from filestore_fsspec.bridge import Job
+    from filestore_fsspec.green import Mailbox
     from filestore_fsspec.location import Location
+    from filestore_fsspec.operations.running import Place
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 LocalPath = str | os.PathLike[str]
 Pair = tuple[LocalPath, LocalPath]
 """From where, and to where."""
@@ -25,55 +30,64 @@ Failed = tuple[str, str, str]
 """A pair, and why it could not be moved."""
 Move = Callable[[Runner, str, str], Coroutine[Any, Any, object]]
 Ask = Callable[[Runner, str], Coroutine[Any, Any, T]]
+_HANDED_ON = 64
 
 
 class Bulk(NamedTuple):
-    """How many keys are taken."""
+    """How many keys are taken, and where."""
 
     max_concurrency: int
     """How many are under way at a time."""
     callback: Callback
-    """Told of each that is done."""
-    in_threads: bool
-    """Whether nobody needs the I/O loop."""
+    """Told of each that is done, in the caller's thread."""
+    place: Place
+    """Where a call of many goes on when a location has to be waited for."""
 
-    async def moved(self, move: Move, pairs: Iterable[Pair]) -> list[Failed]:
-        """Await `move` on every pair, on the I/O loop; return those that failed."""
+    def move(self, move: Move, pairs: Iterable[Pair], *, reads: bool) -> list[Failed]:
+        """Run `move` on every pair; return those that failed. `reads` says that it writes nowhere.
+
+        What reads begins here, where a location of this machine may have it already.
+        """
         failed: list[Failed] = []
-
-        async def try_one(pair: Pair) -> None:
-            failed.extend(await _try(move, ASYNCIO, pair))
-            self.callback.relative_update()
-
-        await for_each(pairs, try_one, self.max_concurrency)
-        return failed
-
-    def move(self, move: Move, pairs: Iterable[Pair]) -> list[Failed]:
-        """Do the same, and block until it is done."""
-        if not self.in_threads:
-            return wait(self.moved(move, pairs))
-        failed: list[Failed] = []
-        for each in as_completed(
-            pairs, lambda pair: run(_try(move, SYNC, pair)), self.max_concurrency
+        for each in self._results(
+            lambda runner, pair: _try(move, runner, pair), pairs, in_order=False, reads=reads
         ):
             failed.extend(each)
             self.callback.relative_update()
         return failed
 
-    async def answers(self, ask: Ask[T], paths: Iterable[str]) -> AsyncGenerator[list[T], None]:
-        """Yield what `ask` says of `paths`, in their order, as many at a time as are ready."""
-        async for ready in in_order(paths, lambda path: ask(ASYNCIO, path), self.max_concurrency):
-            self.callback.relative_update(len(ready))
-            yield ready
-
     def ask(self, ask: Ask[T], paths: Iterable[str]) -> Iterator[T]:
-        """Do the same, and block until there is a next one."""
-        if not self.in_threads:
-            yield from _iterate(self.answers(ask, paths))
-            return
-        for answer in in_threads(paths, lambda path: run(ask(SYNC, path)), self.max_concurrency):
+        """Yield what `ask` says of `paths`, in their order."""
+        for answer in self._results(ask, paths, in_order=True, reads=True):
             self.callback.relative_update()
             yield answer
+
+    def _results(
+        self,
+        work: Callable[[Runner, Item], Coroutine[Any, Any, T]],
+        items: Iterable[Item],
+        *,
+        in_order: bool,
+        reads: bool,
+    ) -> Iterator[T]:
+        threads = None
+
+        def start(item: Item, ended: Mailbox[Job[T]]) -> Job[T]:
+            nonlocal threads
+            if self.place == "here":
+                return do_here(work(SYNC, item), ended)
+            if self.place == "threads":
+                threads = threads or Threads(self.max_concurrency, "filestore-bulk")
+            then = ASYNCIO if self.place == "loop" else SYNC
+            if reads:
+                return begin(work(Leaving(then), item), ended, threads)
+            return hand_over(work(then, item), ended, threads)
+
+        try:
+            yield from results(items, start, self.max_concurrency, in_order=in_order)
+        finally:
+            if threads is not None:
+                threads.shutdown()
 
 
 async def _try(move: Move, runner: Runner, pair: Pair) -> list[Failed]:
@@ -85,20 +99,6 @@ async def _try(move: Move, runner: Runner, pair: Pair) -> list[Failed]:
     return []
 
 
-def _iterate(pages: AsyncGenerator[list[T], None]) -> Iterator[T]:
-    """Yield the items of pages that are made on the I/O loop; end their making if not exhausted."""
-
-    async def next_page() -> list[T] | None:
-        return await anext(pages, None)
-
-    try:
-        while (page := wait(next_page())) is not None:
-            yield from page
-    finally:
-        # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
-        start(pages.aclose())
-
-
 class NotDeleted(TransportException):
     """Some of many keys could not be deleted; `failed` has each one's error."""
 
@@ -107,7 +107,9 @@ class NotDeleted(TransportException):
         self.failed = dict(failed)
 
 
-async def delete_many(location: Location, keys: Sequence[str], max_concurrency: int) -> None:
+async def delete_many(
+    location: Location, runner: Runner, keys: Sequence[str], max_concurrency: int
+) -> None:
     """Delete `keys` at one location, as many in a request as it takes.
 
     Raises:
@@ -115,15 +117,22 @@ async def delete_many(location: Location, keys: Sequence[str], max_concurrency: 
     """
     failed: dict[str, Exception] = {}
 
-    async def delete(chunk: Sequence[str]) -> None:
-        try:
-            failed.update(await location.remove_many(ASYNCIO, chunk))
-        except TransportException as error:
-            failed.update(dict.fromkeys(chunk, error))
+    async def delete(chunks: Iterable[Sequence[str]]) -> None:
+        for chunk in chunks:
+            try:
+                failed.update(await location.remove_many(runner, chunk))
+            except TransportException as error:
+                failed.update(dict.fromkeys(chunk, error))
 
-    size = location.delete_batch_chunk_size()
-    chunks = (keys[start : start + size] for start in range(0, len(keys), size))
-    await for_each(chunks, delete, max_concurrency)
+    size = max(location.delete_batch_chunk_size(), 1)
+    if not location.driver.async_impl:
+        # One change of threads for some dozens of them, where each is a request of its own.
+        size = max(size, min(_HANDED_ON, -(-len(keys) // max_concurrency)))
+    chunks = [keys[start : start + size] for start in range(0, len(keys), size)]
+    shares = [chunks[number::max_concurrency] for number in range(max_concurrency)]
+    for outcome in await runner.each(delete(share) for share in shares if share):
+        if isinstance(outcome, Exception):
+            raise outcome
     if failed:
         raise not_deleted(failed, len(keys))
 

@@ -133,10 +133,16 @@ class Cleaner:
         if now >= self._next:
             self._next, self._passed[label] = now + _EVERY_SECONDS, now
             self._stop = Event()
-            self._thread = Thread(
+            thread = Thread(
                 target=self._clean, args=(self._stop,), name="filestore-cleanup", daemon=True
             )
-            self._thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._passed.pop(label)
+                self._log.info("%s: cannot be cleaned up: %s", label, error)
+                return
+            self._thread = thread
 
     def stop(self) -> None:
         """End the pass that is under way, if there is one."""

@@ -1,36 +1,29 @@
-"""Many items worked on at once, with bounded concurrency and bounded memory.
-
-On the I/O loop; or in threads, for work that does without it: there the loop is in the way.
-"""
+"""Many items worked on at once, with bounded concurrency and bounded memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from itertools import islice
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from filestore_fsspec.bridge import end_all
+from filestore_fsspec.calls import CallEnded, ensure_running, stopped_by
+from filestore_fsspec.green import mailbox
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Awaitable,
-        Callable,
-        Coroutine,
-        Iterable,
-        Iterator,
-    )
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from filestore_fsspec.bridge import Job
+    from filestore_fsspec.green import Mailbox
 
 R = TypeVar("R")
 T = TypeVar("T")
+_END: Any = object()
 
 
 async def for_each(
     items: Iterable[T], work: Callable[[T], Awaitable[object]], max_concurrency: int
 ) -> None:
-    """Await `work` on every item, `max_concurrency` at a time; items are taken as they are needed.
+    """Await `work` on every item, `max_concurrency` at a time, on the running loop.
 
     Raises:
         Exception: what `work` or `items` raised first; what was under way is cancelled.
@@ -45,96 +38,93 @@ async def for_each(
     try:
         await asyncio.gather(*workers)
     finally:
-        await _cancel(workers)
+        for each in workers:
+            each.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def in_order(
-    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]], max_concurrency: int
-) -> AsyncGenerator[list[R], None]:
-    """Await `work` on every item, that many at a time; yield the results in the items' order.
+def results(
+    items: Iterable[T],
+    start: Callable[[T, Mailbox[Job[R]]], Job[R]],
+    max_concurrency: int,
+    *,
+    in_order: bool,
+) -> Iterator[R]:
+    """Start a job for each item, that many at a time; yield what comes of them.
 
-    Each list holds what is ready: there may be one result in it, or many.
+    The items are taken in this thread, as they are needed: no more than `max_concurrency` of them
+    have their result not yielded yet.
 
-    Raises:
-        Exception: what `work` or `items` raised first; what was under way is cancelled.
-    """
-    waiting = iter(items)
-    under_way = deque(
-        asyncio.ensure_future(work(item)) for item in islice(waiting, max_concurrency)
-    )
-    try:
-        while under_way:
-            await under_way[0]
-            ready: list[R] = []
-            while under_way and under_way[0].done():
-                ready.append(under_way.popleft().result())
-                for item in islice(waiting, 1):
-                    under_way.append(asyncio.ensure_future(work(item)))
-            yield ready
-    finally:
-        await _cancel(under_way)
-
-
-def as_completed(items: Iterable[T], work: Callable[[T], R], max_concurrency: int) -> Iterator[R]:
-    """Call `work` on every item, in `max_concurrency` threads; yield the results as they come.
-
-    With 1, this thread does it.
+    Args:
+        items: the caller's.
+        start: starts a job, which is put into the mailbox when it has ended.
+        max_concurrency: how many are under way at a time.
+        in_order: whether the results come in the items' order, or as the jobs end.
 
     Raises:
-        Exception: what `work` or `items` raised first, when what was under way has ended.
+        Exception: what a job or `items` raised first; what was under way is stopped.
     """
-    if max_concurrency == 1:
-        yield from map(work, items)
-        return
-    waiting = iter(items)
-    ended: SimpleQueue[Future[R]] = SimpleQueue()
-    threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="filestore-bulk")
-
-    def begin(most: int) -> int:
-        begun = [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
-        for future in begun:
-            future.add_done_callback(ended.put)
-        return len(begun)
-
+    jobs: _Jobs[T, R] = _Jobs(items, start)
     try:
-        under_way = begin(max_concurrency)
-        while under_way:
-            future = ended.get()
-            under_way += begin(1) - 1
-            yield future.result()
-    finally:
-        threads.shutdown(cancel_futures=True)
-
-
-def in_threads(items: Iterable[T], work: Callable[[T], R], max_concurrency: int) -> Iterator[R]:
-    """Call `work` on every item, in that many threads; yield the results in the items' order.
-
-    With 1, this thread does it.
-
-    Raises:
-        Exception: what `work` or `items` raised first.
-    """
-    if max_concurrency == 1:
-        yield from map(work, items)
-        return
-    waiting = iter(items)
-    threads = ThreadPoolExecutor(max_concurrency, thread_name_prefix="filestore-bulk")
-
-    def begin(most: int) -> list[Future[R]]:
-        return [threads.submit(copy_context().run, work, item) for item in islice(waiting, most)]
-
-    try:
-        under_way = deque(begin(max_concurrency))
-        while under_way:
-            result = under_way.popleft().result()
-            under_way.extend(begin(1))
-            yield result
-    finally:
+        while jobs.begin(max_concurrency):
+            yield (jobs.first() if in_order else jobs.any()).result()
+    except GeneratorExit:
         # Not waited for: a forgotten generator is collected in any thread, the I/O loop's too.
-        threads.shutdown(wait=False, cancel_futures=True)
+        jobs.cancel()
+        raise
+    except BaseException:
+        end_all(jobs.under_way, jobs.ended)
+        raise
 
 
-async def _cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+class _Jobs(Generic[T, R]):
+    """Those under way, and the items that are left."""
+
+    def __init__(self, items: Iterable[T], start: Callable[[T, Mailbox[Job[R]]], Job[R]]) -> None:
+        self._items: Iterator[T] | None = iter(items)
+        self._start = start
+        self.ended: Mailbox[Any] = mailbox()
+        self.under_way: dict[Job[R], None] = {}  # in the order of their start
+        self._done: set[Job[R] | None] = set()
+
+    def begin(self, most: int) -> bool:
+        """Begin what there is to begin; tell whether any is under way."""
+        while self._items is not None and len(self.under_way) < most:
+            with stopped_by(self._stop):
+                item = next(self._items, _END)
+            if item is _END:
+                self._items = None
+                break
+            ensure_running()
+            self.under_way[self._start(item, self.ended)] = None
+        return bool(self.under_way)
+
+    def any(self) -> Job[R]:
+        """Wait for one to end."""
+        with stopped_by(self._stop):
+            job: Job[R] | None = self.ended.get()
+        if job is None:
+            raise CallEnded
+        del self.under_way[job]
+        return job
+
+    def first(self) -> Job[R]:
+        """Wait for that to end that was begun first."""
+        job = next(iter(self.under_way))
+        while job not in self._done:
+            with stopped_by(self._stop):
+                self._done.add(self.ended.get())
+            if None in self._done:
+                raise CallEnded
+        self._done.remove(job)
+        del self.under_way[job]
+        return job
+
+    def _stop(self) -> None:
+        self.cancel()
+        self.ended.put(None)
+
+    def cancel(self) -> None:
+        """Stop what is under way."""
+        for job in tuple(self.under_way):
+            job.cancel()

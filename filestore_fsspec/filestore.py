@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
-from filestore_fsspec.bridge import SYNC, iterate, run, wait
+from filestore_fsspec.bridge import SYNC, iterate, run
 from filestore_fsspec.cleanup import AGE_SECONDS
 from filestore_fsspec.deadline import until
-from filestore_fsspec.operations import list_merged, run_on_targets, select
+from filestore_fsspec.operations import list_merged, run_on_targets, run_there, select
 from filestore_fsspec.spool import IN_MEMORY_BYTES, spooled
 from filestore_fsspec.store import Store
 
@@ -204,6 +204,7 @@ class FileStore(Store):
             return bulk.move(
                 lambda runner, src, dest: self._upload(runner, targets, src, dest, force=force),
                 tuples,
+                reads=False,
             )
 
     def download_batch(
@@ -225,7 +226,9 @@ class FileStore(Store):
         with self.ending(deadline_seconds):
             bulk = self._bulk(select(self.locations, location), max_concurrency, callback)
             return bulk.move(
-                lambda runner, path, dest: self._download(runner, path, dest, location), tuples
+                lambda runner, path, dest: self._download(runner, path, dest, location),
+                tuples,
+                reads=True,
             )
 
     def get_many(
@@ -291,7 +294,10 @@ class FileStore(Store):
         with self.ending(deadline_seconds):
             targets, keys = self._writable(location, "delete a batch"), list(paths)
             bulk = self._bulk(targets, max_concurrency, DEFAULT_CALLBACK)
-            wait(self._delete_batch(targets, keys, bulk.max_concurrency))
+            run_there(
+                bulk.place,
+                lambda runner: self._delete_batch(runner, targets, keys, bulk.max_concurrency),
+            )
 
     def cleanup(self, older_than_seconds: float = AGE_SECONDS, location: str = "all") -> list[str]:
         """Remove what killed writers left: temporary files, on S3 unfinished uploads.

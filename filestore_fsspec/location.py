@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from filestore_fsspec.breaker import Breaker, Circuit
-from filestore_fsspec.bridge import SYNC, iterate, run
+from filestore_fsspec.bridge import SYNC, NoThread, io_loop, iterate, run
 from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.cleanup import AGE_SECONDS, cleaner_of, remove_stale_files
 from filestore_fsspec.drivers import load_driver
@@ -147,6 +147,8 @@ class Location:
         if self._fs is None:
             with self._lock:
                 if self._fs is None:
+                    if self.driver.async_impl:
+                        io_loop()  # ready before fsspec takes it
                     self._fs = load_driver(self.target.protocol)(**self.target.storage_options)
         return self._fs
 
@@ -507,7 +509,8 @@ class Location:
         self._circuit.reset()
         if fs is not None:
             fs.stop_threads()
-            fs.close()
+            with suppress(NoThread):  # the process ends, and its connections with it
+                fs.close()
 
     def _forget(self) -> None:
         """Start anew in a forked child.

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from filestore_fsspec import filestore
-from filestore_fsspec.bridge import wait
 from filestore_fsspec.compat.spans import span, spanned
 from filestore_fsspec.compat.transports import (
     LocationTransport,
@@ -18,7 +17,7 @@ from filestore_fsspec.compat.transports import (
     open_transport,
 )
 from filestore_fsspec.errors import FileStoreException, InvalidKey
-from filestore_fsspec.operations import select
+from filestore_fsspec.operations import place_of, run_there, select
 from filestore_fsspec.store.writing import delete_batch
 
 if TYPE_CHECKING:
@@ -133,7 +132,10 @@ class FileStore:
         with span("delete_batch", {"batch_size": len(keys)}), chained():
             if targets:
                 side_by_side = max(each.driver.max_concurrency for each in targets)
-                wait(delete_batch(self.store, targets, keys, side_by_side))
+                run_there(
+                    place_of(targets, side_by_side),
+                    lambda runner: delete_batch(self.store, runner, targets, keys, side_by_side),
+                )
 
     @spanned
     def download(

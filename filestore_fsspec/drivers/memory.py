@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
+from filestore_fsspec.calls import ensure_running
 from filestore_fsspec.drivers.shared.errors import Absent, absent, already_there
 from filestore_fsspec.drivers.shared.folders import BlockingFolderDriver, parent_of
 from filestore_fsspec.keys import is_temporary
@@ -114,6 +115,7 @@ class MemoryRequests:
 
     def put(self, path: str, content: bytes, *, replace: bool) -> None:
         """Write in one step; fsspec's own looks first whether the name is free."""
+        ensure_running()
         file = MemoryFile(self._fs, path, content)
         if replace:
             self.files[path] = file
@@ -122,6 +124,7 @@ class MemoryRequests:
 
     async def remove(self, path: str) -> None:
         """Delete a file."""
+        ensure_running()
         if self.files.pop(path, None) is None:
             raise absent(path)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.asyn import AsyncFileSystem
 
+from filestore_fsspec.bridge import io_loop
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.filesystem.arguments import OneForEqualLocations, redacted
 from filestore_fsspec.filesystem.opening import Opener
@@ -75,6 +76,7 @@ class Base(AsyncFileSystem, metaclass=OneForEqualLocations):  # type: ignore[mis
         Raises:
             InvalidURL: the locations cannot be used; the message says what is allowed.
         """
+        io_loop()  # ready before fsspec takes it
         super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size, **kwargs)
         store_of_these = Store(
             *_sources(locations, store, stores),

@@ -15,12 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.core import get_compression, has_magic
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, on_io_loop, run
+from filestore_fsspec.bridge import ASYNCIO, SYNC, on_io_loop, run, sync
 from filestore_fsspec.bulk import NotDeleted
 from filestore_fsspec.checksum import sha256_named_by
 from filestore_fsspec.concurrency import for_each

@@ -276,7 +276,7 @@ async def remove_keys(location: Location, found: Below, moved: Collection[str]) 
             failed.update({key: error for key in keys if found.linked.get(key) == link})
     try:
         own = [key for key in keys if key not in found.linked]
-        await delete_many(location, own, location.driver.max_concurrency)
+        await delete_many(location, ASYNCIO, own, location.driver.max_concurrency)
     except NotDeleted as error:
         failed |= error.failed
     if failed:

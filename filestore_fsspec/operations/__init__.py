@@ -13,7 +13,13 @@ from filestore_fsspec.operations.reading import (
     locate_each,
     read_first,
 )
-from filestore_fsspec.operations.running import need_no_loop, run_on_targets
+from filestore_fsspec.operations.running import (
+    Place,
+    place_of,
+    run_on_targets,
+    run_there,
+    runner_of,
+)
 from filestore_fsspec.operations.select import Locations, Page, select, select_writable
 from filestore_fsspec.operations.writing import delete_each, raise_partial, write_each
 
@@ -21,6 +27,7 @@ __all__ = [
     "Located",
     "Locations",
     "Page",
+    "Place",
     "delete_each",
     "failures_in",
     "find_each",
@@ -28,11 +35,13 @@ __all__ = [
     "list_merged",
     "locate_each",
     "merge_children",
-    "need_no_loop",
     "no_right_content",
+    "place_of",
     "raise_partial",
     "read_first",
     "run_on_targets",
+    "run_there",
+    "runner_of",
     "select",
     "select_writable",
     "write_each",

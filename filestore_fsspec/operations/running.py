@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, run, wait
+from filestore_fsspec.bridge import ASYNCIO, SYNC, THREADS, run, wait
 from filestore_fsspec.deadline import is_limited
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from filestore_fsspec.operations.select import Locations
 
 T = TypeVar("T")
+Place = Literal["here", "threads", "loop"]
 
 
 def run_on_targets(
@@ -33,7 +34,24 @@ def run_on_targets(
     return wait(operation(ASYNCIO))
 
 
-def need_no_loop(locations: Locations) -> bool:
-    """Tell whether many keys are worked on in threads: each location has blocking calls."""
+def place_of(locations: Locations, max_concurrency: int) -> Place:
+    """Return where many keys are worked on: here, in threads, or on the I/O loop.
+
+    The loop is in the way where each location has blocking calls, and so are threads where one key
+    is taken at a time.
+    """
     drivers = [location.driver for location in locations]
-    return all(not driver.async_impl or bool(driver.direct) for driver in drivers)
+    if any(driver.async_impl and not driver.direct for driver in drivers):
+        return "loop"
+    return "here" if max_concurrency == 1 else "threads"
+
+
+def runner_of(place: Place) -> Runner:
+    """Return what works on several keys side by side there."""
+    return {"here": SYNC, "threads": THREADS, "loop": ASYNCIO}[place]
+
+
+def run_there(place: Place, operation: Callable[[Runner], Coroutine[Any, Any, T]]) -> T:
+    """Run an operation on many keys to its end."""
+    coroutine = operation(runner_of(place))
+    return wait(coroutine) if place == "loop" else run(coroutine)

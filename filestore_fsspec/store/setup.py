@@ -9,7 +9,7 @@ from filestore_fsspec.bulk import Bulk
 from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import InvalidURL, ReadOnly
 from filestore_fsspec.location import Location
-from filestore_fsspec.operations import Locations, need_no_loop, select_writable
+from filestore_fsspec.operations import Locations, place_of, select_writable
 
 if TYPE_CHECKING:
     import logging
@@ -143,12 +143,10 @@ class Setup:
     def _bulk(self, locations: Locations, max_concurrency: int | None, callback: Callback) -> Bulk:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError("max_concurrency is a whole number from 1, or None for the default")
-        drivers = [each.driver for each in locations]
-        return Bulk(
-            max_concurrency or max((driver.max_concurrency for driver in drivers), default=1),
-            callback,
-            need_no_loop(locations),
+        most = max_concurrency or max(
+            (each.driver.max_concurrency for each in locations), default=1
         )
+        return Bulk(most, callback, place_of(locations, most))
 
     def ending(self, deadline_seconds: float | None = None) -> AbstractContextManager[None]:
         """Have what runs inside end in time: the call's own, or the store's."""

@@ -155,10 +155,10 @@ class Store(Setup):
             self.unless_strict(error)
 
     async def _delete_batch(
-        self, targets: Locations, paths: Sequence[str], max_concurrency: int
+        self, runner: Runner, targets: Locations, paths: Sequence[str], max_concurrency: int
     ) -> None:
         try:
-            await delete_batch(self, targets, paths, max_concurrency)
+            await delete_batch(self, runner, targets, paths, max_concurrency)
         except (TransportException, PartialWrite) as error:
             self.unless_strict(error)
 

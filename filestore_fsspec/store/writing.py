@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from filestore_fsspec.bridge import ASYNCIO, THREADS
+from filestore_fsspec.bridge import THREADS
 from filestore_fsspec.bulk import delete_many
 from filestore_fsspec.checksum import verify_checksum
 from filestore_fsspec.drivers.shared.driver import Driver
@@ -126,13 +126,13 @@ async def delete(store: Setup, runner: Runner, targets: Locations, key: str) -> 
 
 
 async def delete_batch(
-    store: Setup, targets: Locations, keys: Sequence[str], max_concurrency: int
+    store: Setup, runner: Runner, targets: Locations, keys: Sequence[str], max_concurrency: int
 ) -> None:
     """Delete many keys, as many in a request as a location takes; otherwise like `delete`."""
     _refuse_no_key(targets, keys)
-    async with record_delete(store.journal, ASYNCIO, targets, keys) as legs:
-        remove = legs.track(lambda each: delete_many(each, keys, max_concurrency))
-        await delete_each(targets, ASYNCIO, remove, f"delete {len(keys)} keys")
+    async with record_delete(store.journal, runner, targets, keys) as legs:
+        remove = legs.track(lambda each: delete_many(each, runner, keys, max_concurrency))
+        await delete_each(targets, runner, remove, f"delete {len(keys)} keys")
 
 
 def _refuse_no_key(targets: Locations, keys: Sequence[str]) -> None:

@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from adlfs import AzureBlobFileSystem
-from fsspec.asyn import AsyncFileSystem, sync
+from fsspec.asyn import AsyncFileSystem
 
+from filestore_fsspec.bridge import sync
 from filestore_fsspec.drivers.azure.requests import AzureRequests, AzureSettings
 from filestore_fsspec.drivers.shared.buckets import BucketDriver
 from filestore_fsspec.drivers.shared.errors import Absent

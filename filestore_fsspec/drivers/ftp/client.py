@@ -11,6 +11,7 @@ import ftplib
 import re
 from typing import TYPE_CHECKING
 
+from filestore_fsspec.calls import ensure_running
 from filestore_fsspec.drivers.ftp.data_connection import DataConnection
 from filestore_fsspec.drivers.ftp.errors import MAY_BE_ABSENT, as_oserror, says_absent
 from filestore_fsspec.drivers.ftp.listing import (
@@ -149,6 +150,14 @@ class Client(DataConnection):
             message = f"the server does not let us into {child}"
             raise PermissionError(errno.EACCES, message, path)
         return info if child == path else None
+
+    def rename(self, fromname: str, toname: str) -> str:
+        """Rename a file or folder, unless its call has ended."""
+        reply = self.sendcmd(f"RNFR {fromname}")
+        if reply[:1] != "3":
+            raise ftplib.error_reply(reply)
+        ensure_running()
+        return self.voidcmd(f"RNTO {toname}")
 
     def is_file(self, path: str) -> bool:
         """Tell whether there is a file at `path`, in one trip if there is."""

@@ -85,6 +85,8 @@ class Connection(ftplib.FTP):
         super().__init__(timeout=settings.connect_timeout)
         self.settings = settings
         self.broken = False
+        self.data: socket.socket | None = None
+        """The data connection that is open, if there is one."""
         self._unanswered = 0
         self._unread = b""
         self._deadline = 0.0
@@ -110,6 +112,15 @@ class Connection(ftplib.FTP):
     def is_quiet(self) -> bool:
         """Tell whether an idle connection has nothing to say: what comes unasked is its end."""
         return not self._unread and not self._has_input(0)
+
+    def interrupt(self) -> None:
+        """End what another thread waits for on it."""
+        self.broken = True
+        for sock in (self.sock, self.data):
+            with suppress(OSError):  # it was not connected any more
+                if sock is not None:
+                    # Not SSLSocket's own, which would have the other thread read in clear text.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _connect(self) -> None:
         want = self.settings

@@ -100,6 +100,9 @@ class DataConnection(Connection):
             session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
             connection = self.encrypted(connection, session)
         connection.settimeout(self.settings.read_timeout)
+        self.data = connection
+        if self.broken:
+            self.interrupt()  # its call has ended meanwhile
         return connection
 
     def _end_early(self) -> str:

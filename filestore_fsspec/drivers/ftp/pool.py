@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from filestore_fsspec.calls import stopped_by
 from filestore_fsspec.drivers.ftp.client import Client
 from filestore_fsspec.fork_safety import watch_forks
 
@@ -53,7 +54,8 @@ class Pool:
         try:
             client = self._take()
             try:
-                yield client
+                with stopped_by(client.interrupt):
+                    yield client
             except (EOFError, OSError, ftplib.Error):
                 if not client.in_step:
                     self.close()  # the other idle ones are likely to have gone with it

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
 from typing import TYPE_CHECKING
 
+from filestore_fsspec.calls import ensure_running
 from filestore_fsspec.drivers.shared.discard import DiscardOnError
 from filestore_fsspec.drivers.shared.errors import already_there
 from filestore_fsspec.keys import temporary_path
@@ -127,6 +128,7 @@ def open_new(path: str) -> int:
 
 def rename(temporary: str, path: str, mode: str) -> None:
     """Rename a file; `create` is exclusive wherever the disk has hard links."""
+    ensure_running()
     if mode != "create":
         os.replace(temporary, path)
         return

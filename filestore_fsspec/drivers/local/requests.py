@@ -9,6 +9,7 @@ from io import FileIO
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import IO, TYPE_CHECKING
 
+from filestore_fsspec.calls import ensure_running
 from filestore_fsspec.drivers.local.atomic import open_new, rename
 from filestore_fsspec.drivers.shared.errors import absent, already_there
 from filestore_fsspec.drivers.shared.folders import above, holds_any, parent_of
@@ -215,6 +216,7 @@ class LocalRequests:
 
     def unlink(self, path: str) -> None:
         """Delete a file or a link."""
+        ensure_running()
         try:
             os.unlink(path)
         except (IsADirectoryError, PermissionError) as error:  # macOS and Windows say the latter
@@ -226,6 +228,7 @@ class LocalRequests:
 
     async def make_folder(self, path: str) -> None:
         """Make one folder."""
+        ensure_running()
         try:
             os.mkdir(self.checked(path))
         except FileExistsError as error:
@@ -237,6 +240,7 @@ class LocalRequests:
 
     async def remove_folder(self, path: str) -> None:
         """Remove an empty folder."""
+        ensure_running()
         try:
             os.rmdir(self.checked(path))
         except NotADirectoryError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fsspec.asyn import sync
 from s3fs import S3FileSystem
 from s3fs.utils import ParamKwargsHelper
 
+from filestore_fsspec.bridge import sync
 from filestore_fsspec.drivers.s3.requests import S3Requests, S3Settings, forbidden
 from filestore_fsspec.drivers.shared.buckets import BucketDriver
 

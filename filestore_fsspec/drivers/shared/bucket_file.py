@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fsspec.asyn import sync
 from fsspec.spec import AbstractBufferedFile
 
+from filestore_fsspec.bridge import sync
 from filestore_fsspec.drivers.shared.pieces import MEMORY_BYTES, PIECE_BYTES
 
 if TYPE_CHECKING:

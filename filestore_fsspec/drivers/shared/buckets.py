@@ -22,11 +22,12 @@ from dataclasses import dataclass, field
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from fsspec.asyn import AsyncFileSystem, sync
+from fsspec.asyn import AsyncFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.implementations.local import LocalFileSystem, make_path_posix, trailing_sep
 from fsspec.utils import isfilelike, other_paths, stringify_path
 
+from filestore_fsspec.bridge import sync
 from filestore_fsspec.concurrency import for_each
 from filestore_fsspec.drivers.shared.bucket_file import BucketFile
 from filestore_fsspec.drivers.shared.driver import DriverBase

@@ -32,13 +32,11 @@ import errno
 import filecmp
 import shutil
 from asyncio import get_running_loop
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from fsspec.asyn import sync
-
+from filestore_fsspec.bridge import sync
 from filestore_fsspec.drivers.shared.errors import (
     Absent,
     absent_in_fsspec,
@@ -47,9 +45,11 @@ from filestore_fsspec.drivers.shared.errors import (
     temporary_folder,
 )
 from filestore_fsspec.keys import is_temporary
+from filestore_fsspec.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
 _COPY_BYTES = 2**20
 
@@ -190,7 +190,7 @@ class DriverBase:
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
         """The threads for callers that await a sync method."""
-        return ThreadPoolExecutor(self.max_threads, thread_name_prefix="filestore")
+        return Threads(self.max_threads, "filestore")
 
     def stop_threads(self) -> None:
         """Let the threads end, if there are any."""
@@ -347,19 +347,19 @@ class AsyncDriver(DriverBase):
 
     # fsspec's sync_wrapper binds the function it is given: a subclass's own would be passed over.
     def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
-        return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined, no-any-return]
+        return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined]
 
     def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
-        return sync(self.loop, self._stale_files, prefix, token)  # type: ignore[attr-defined, no-any-return]
+        return sync(self.loop, self._stale_files, prefix, token)  # type: ignore[attr-defined]
 
     def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above
         sync(self.loop, self._remove_stale, info)  # type: ignore[attr-defined]
 
     def remove_hidden(self, folder: str, *, links: bool) -> bool:  # noqa: D102 - see above
-        return sync(self.loop, self._remove_hidden, folder, links=links)  # type: ignore[attr-defined, no-any-return]
+        return sync(self.loop, self._remove_hidden, folder, links=links)  # type: ignore[attr-defined]
 
     def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
-        return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined, no-any-return]
+        return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined]
 
     def close(self) -> None:  # noqa: D102 - see above
         sync(self.loop, self._close)  # type: ignore[attr-defined]

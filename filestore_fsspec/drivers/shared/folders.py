@@ -22,12 +22,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
-from fsspec.asyn import sync
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import isfilelike
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run
+from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run, sync
+from filestore_fsspec.calls import cleaning_up, ensure_running
 from filestore_fsspec.drivers.shared.driver import AsyncDriver, DriverBase
 from filestore_fsspec.drivers.shared.errors import (
     Absent,
@@ -447,9 +447,11 @@ class FolderDriver(DriverBase):
         if local_path.is_dir():
             return  # fsspec's `get` made it for the folder
         partial = Path(temporary_path(str(local_path)))
+        ensure_running()
         try:
             with partial.open("xb") as file:
                 await self.requests.fetch(path, file, callback)
+            ensure_running()
             partial.replace(local_path)
         except Absent:
             if local_path.exists() or not await self._isdir(path):
@@ -520,7 +522,8 @@ class FolderDriver(DriverBase):
     async def _drop(self, temporary: str, reason: BaseException) -> None:
         """Remove a temporary file because of `reason`, which gets a note if that fails."""
         try:
-            await self.requests.remove(temporary)
+            with cleaning_up():
+                await self.requests.remove(temporary)
         except Absent:
             return
         except OSError as error:
@@ -791,7 +794,7 @@ class Unnamed:
 
     def discard(self) -> None:
         """Remove it."""
-        with suppress(Absent):
+        with suppress(Absent), cleaning_up():
             self._fs._wait(self._fs.requests.remove(self.temporary))  # noqa: SLF001 - our driver
 
 
