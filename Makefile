@@ -99,6 +99,12 @@ format: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-audit --no-fund --prefix .services azurite@3
 	touch $@
 
+# Debian's FTP servers cannot be installed beside each other: they are unpacked.
+.services/ftp:
+	mkdir -p .services/packages
+	cd .services/packages && apt-get download --quiet pure-ftpd
+	for each in .services/packages/*.deb; do dpkg -x "$$each" $@; done
+
 # The predecessor, with only what its file store imports, for the tests of stored data.
 .services/predecessor/ready: | .venv/ready
 	mkdir -p .services

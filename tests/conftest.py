@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.services.common",
     "tests.services.azure",
     "tests.services.ftp",
+    "tests.services.ftp_foreign",
     "tests.services.http",
     "tests.services.local",
     "tests.services.memory",

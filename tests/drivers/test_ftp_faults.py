@@ -24,11 +24,15 @@ LOGIN = {
     "PASS": "230 In.",
     "FEAT": "211-Features:\r\n SIZE\r\n211 End",
     "TYPE": "200 Binary.",
+    "SIZE /": "550 Not a file.",
+    "PWD": '257 "/d"',
 }
 
 
 class Script:
-    """A server whose answers are those of `replies`, by command; None closes the connection.
+    """A server whose answers are those of `replies`, by the line or its command.
+
+    None closes the connection.
 
     `data` is what a data connection sends, `after_data` the reply that follows (None: it hangs up).
     """
@@ -62,7 +66,7 @@ class Script:
                 command = line.decode().strip()
                 self.commands.append(command)
                 word = command.partition(" ")[0]
-                reply = self.replies.get(word, "502 What?")
+                reply = self.replies.get(command, self.replies.get(word, "502 What?"))
                 if reply is None:
                     return
                 self._say(connection, reply)
@@ -155,7 +159,7 @@ def test_a_greeting_that_is_none(start: Any, greeting: str) -> None:
             call(driver)
 
 
-@pytest.mark.parametrize("reply", [None, "hello", "226-a\r\n" * 2000, "450 Later."])
+@pytest.mark.parametrize("reply", [None, "hello", "226-a\r\n" * 2000, "421 Later."])
 def test_odd_replies_are_not_missing_files(start: Any, reply: str | None) -> None:
     script, driver = start(dict.fromkeys(("SIZE", "PASV", "DELE", "CWD"), reply))
     for call in CALLS:
@@ -374,12 +378,16 @@ def test_clear_text_before_the_handshake_is_refused(start: Any) -> None:
 
 def test_a_listing_that_cannot_be_read(start: Any) -> None:
     script, driver = start({"CWD": "250 In.", "LIST": "150 Here."})
-    script.data = b"02-10-26  11:12AM       <DIR>          name\r\n"
-    with pytest.raises(ConnectionError, match="listing"):
-        driver.ls("/d")
-    script.data = b"total 8\r\ndrwxr-xr-x   2 user group with-blank 4096 Nov 22 16:48 x\r\n"
-    with pytest.raises(ConnectionError, match="listing"):
-        driver.ls("/d")
+    line = b"-rw-r--r-- 1 user group 5 Nov 22 16:48 a\r\n"
+    script.replies["SIZE"] = "213 5"
+    for odd in (b"what is this", b"", b"-rw-r--r-- a", b"total 8"):
+        script.data = line + odd + b"\r\n" + line
+        with pytest.raises(ConnectionError, match="listing"):
+            driver.ls("/d")
+
+
+def test_lines_of_all_sorts_are_read(start: Any) -> None:
+    script, driver = start({"CWD": "250 In.", "LIST": "150 Here."})
     script.data = (
         b"total 8\n"
         b"drwxr-xr-x+  2 user group     4096 Nov 22  2025  lead\n"

@@ -6,7 +6,7 @@ import ftplib
 import pickle
 from typing import TYPE_CHECKING
 
-from filestore_fsspec.drivers.ftp.listing import parse_facts, parse_listing, parse_unix
+from filestore_fsspec.drivers.ftp.listing import parse_facts, parse_list, parse_listing
 from filestore_fsspec.errors import InvalidURL
 from filestore_fsspec.schemes import translate
 from filestore_fsspec.urls import parse
@@ -64,7 +64,7 @@ def check_listing(data: bytes) -> None:
     which, text = data[:1], _text(data[1:])
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     try:
-        found = parse_listing(_FOLDER, lines, parse_unix if which == b"u" else parse_facts)
+        found = parse_listing(_FOLDER, lines, parse_list if which == b"u" else parse_facts)
     except ftplib.error_proto:
         return
     for info in found:

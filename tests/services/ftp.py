@@ -122,7 +122,7 @@ def ftp_implicit(
     yield from _pyftpdlib("implicit", certificates, folder, "ftps", options)
 
 
-def _system_user() -> int:
+def system_user() -> int:
     """Return the id of the user that vsftpd lets in; make the user where it is not there."""
     if os.geteuid() != 0:
         unavailable("vsftpd", "apt-get install vsftpd (and run the tests as root)")
@@ -146,7 +146,7 @@ def _system_user() -> int:
 
 def _vsftpd(settings: str, options: dict[str, str]) -> Iterator[Service]:
     vsftpd = need("vsftpd", "apt-get install vsftpd")
-    owner = _system_user()
+    owner = system_user()
     # pytest's own folders are closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="filestore-vsftpd-"))
     try:

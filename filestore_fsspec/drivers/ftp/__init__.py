@@ -1,1 +1,1 @@
-"""FTP and FTPS, on fsspec and ftplib: `driver.py` is the filesystem, the rest are its rooms."""
+"""FTP and FTPS, on fsspec and ftplib: `driver.py` is the filesystem, the rest are its modules."""

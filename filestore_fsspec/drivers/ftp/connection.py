@@ -15,9 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from filestore_fsspec.drivers.ftp.errors import Meaning, Refusal, ends_connection
 from filestore_fsspec.portability import readiness
 
 _REPLY_LINES = 1000
+_SILENCE_SECONDS = 3.0
+"""How long a connection that lay idle may leave its first command unanswered."""
+_IDLE_SECONDS = 1.0
+_REPEATABLE = {"PASV", "EPSV", "SIZE", "MLST", "MDTM", "CWD", "PWD", "NOOP"}
+"""Commands that may be sent again where it is unknown whether the server has had them."""
 
 
 def encode(line: str) -> bytes:
@@ -73,17 +79,43 @@ class Settings:
     activity: Activity = field(default_factory=Activity)
 
 
+@dataclass
+class Abilities:
+    """What a server can do, as its answers have shown; of all connections to it."""
+
+    features: frozenset[str] | None = None
+    """The words of its answer to FEAT; None before it was asked."""
+    lacking: set[str] = field(default_factory=set)
+    """Commands that it does not know."""
+    size_proves_file: bool | None = None
+    """Whether it refuses SIZE of a folder; None before it was asked."""
+    dots_listed: bool | None = None
+    """Whether it takes `LIST -a` for what it is; None before that was seen."""
+
+    def have(self, verb: str) -> bool:
+        """Tell whether a command is worth sending."""
+        optional = verb in {"MLST", "MLSD"} and "MLST" not in (self.features or ())
+        return verb not in self.lacking and not optional
+
+
 class Connection(ftplib.FTP):
     """A connection that is logged in, its type binary, its data connections private over TLS.
 
-    Its methods raise ftplib's errors, EOFError and OSError.
+    Its methods raise `Refusal`, ftplib's other errors, EOFError and OSError.
     """
 
     sock: socket.socket
 
-    def __init__(self, settings: Settings, features: frozenset[str] | None) -> None:
+    def __init__(self, settings: Settings, abilities: Abilities) -> None:
         super().__init__(timeout=settings.connect_timeout)
-        self.settings = settings
+        self.settings, self.abilities = settings, abilities
+        self.idle_since: float | None = None
+        """When it was put aside, as `time.monotonic` says; None once it has answered again."""
+        self.was_silent = False
+        """Whether it was made anew because it had been dropped in silence."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.broken = False
         self.data: socket.socket | None = None
         """The data connection that is open, if there is one."""
@@ -91,17 +123,19 @@ class Connection(ftplib.FTP):
         self._unread = b""
         self._deadline = 0.0
         self._secret = ""
+        self._asked = ("", "")
         try:
             self._connect()
-            self.features = self._ask_features() if features is None else features
-            if "UTF8" in self.features:
-                with suppress(ftplib.error_perm):  # it speaks UTF-8, and has no switch for it
+            if self.abilities.features is None:
+                self.abilities.features = self._ask_features()
+            if "UTF8" in self.abilities.features:
+                with suppress(Refusal):  # it speaks UTF-8, and has no switch for it
                     self.voidcmd("OPTS UTF8 ON")
             self.voidcmd("TYPE I")
         except BaseException:
             self.close()
             raise
-        self.sock.settimeout(settings.read_timeout)
+        self.sock.settimeout(self.settings.read_timeout)
         self._has_input = readiness(self.sock)
 
     @property
@@ -142,7 +176,7 @@ class Connection(ftplib.FTP):
     def _start_tls(self) -> None:
         try:
             self.voidcmd("AUTH TLS")
-        except ftplib.error_perm as error:
+        except Refusal as error:
             message = f"the server offers no explicit TLS: {error}"
             raise OSError(errno.EPROTONOSUPPORT, message) from error
         if self._unread:
@@ -168,7 +202,9 @@ class Connection(ftplib.FTP):
             reply = self.sendcmd(f"USER {username}")
             if reply[0] == "3":
                 reply = self.sendcmd(f"PASS {self._secret or 'anonymous@'}")
-        except ftplib.error_perm as error:
+        except Refusal as error:
+            if error.meaning is Meaning.TROUBLE:
+                raise
             message = f"login as {username!r} refused: {error}"
             raise PermissionError(errno.EACCES, message) from error
         if reply[0] != "2":
@@ -178,8 +214,8 @@ class Connection(ftplib.FTP):
     def _ask_features(self) -> frozenset[str]:
         try:
             lines = self.sendcmd("FEAT").upper().split("\n")[1:-1]
-        except ftplib.error_perm:
-            return frozenset()  # a server from before RFC 2389
+        except Refusal:
+            return frozenset({"MLST"})  # which one that knows no FEAT may know all the same
         return frozenset(line.split()[0] for line in lines if line.strip())
 
     # What ftplib calls to send and to read, each mended.
@@ -187,6 +223,8 @@ class Connection(ftplib.FTP):
     def putline(self, line: str) -> None:
         """Send a command; refuse what would end it early or cannot be written."""
         command = encode(line)
+        verb, _, path = line.partition(" ")
+        self._asked = verb, "" if self._secret else path
         self._unanswered += 1
         self.sock.sendall(command)
 
@@ -219,10 +257,65 @@ class Connection(ftplib.FTP):
             reply = "\n".join(lines)
         if reply[:1] != "1":
             self._unanswered -= 1
-            self.broken |= reply[:1] not in {"2", "3", "5"}
+            self.broken |= ends_connection(reply)
         if self._secret:
             return reply[:3] + reply[3:].replace(self._secret, "***")  # some say what they heard
         return reply
+
+    def getresp(self) -> str:
+        """Return a reply that is no refusal."""
+        reply = self.getmultiline()
+        if reply[:1] in {"4", "5"}:
+            raise Refusal(*self._asked, reply)
+        if ends_connection(reply):
+            raise ftplib.error_proto(reply)
+        return reply
+
+    def sendcmd(self, cmd: str) -> str:
+        """Send a command and return the reply, over a new connection if this one was dropped.
+
+        A firewall may drop what lies idle in silence: the first command afterwards is not waited
+        for as long as others.
+        """
+        idle_since, self.idle_since = self.idle_since, None
+        if idle_since is None:
+            return super().sendcmd(cmd)
+        if cmd.partition(" ")[0] not in _REPEATABLE:
+            if time.monotonic() - idle_since > _IDLE_SECONDS:
+                self.idle_since = idle_since
+                with suppress(Refusal):
+                    self.sendcmd("NOOP")
+            return super().sendcmd(cmd)
+        self.sock.settimeout(min(_SILENCE_SECONDS, self.settings.read_timeout))
+        try:
+            reply = super().sendcmd(cmd)
+        except (TimeoutError, ConnectionError, EOFError):
+            if self.broken:
+                raise  # its call has ended
+            self.was_silent = True
+            self.close()
+            self._begin()
+            return super().sendcmd(cmd)
+        finally:
+            if self.sock is not None:
+                self.sock.settimeout(self.settings.read_timeout)
+        return reply
+
+    def reply_has_come(self) -> bool:
+        """Tell whether a reply, or a part of one, can be read without waiting."""
+        if not self._unread and self._has_input(0):
+            timeout_seconds = self.sock.gettimeout()
+            self.sock.setblocking(False)  # noqa: FBT003 - socket's own signature
+            try:
+                received = self.sock.recv(self.maxline)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return False  # of TLS itself
+            finally:
+                self.sock.settimeout(timeout_seconds)
+            if not received:
+                raise EOFError
+            self._unread = received
+        return bool(self._unread)
 
     def makepasv(self) -> tuple[str, int]:
         """Return where the server waits for a data connection."""

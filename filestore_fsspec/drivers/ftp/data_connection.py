@@ -7,6 +7,7 @@ and waits for notices that some servers never send.
 # ruff: noqa: S321 - FTP is what this is about; TLS is the URL's choice
 from __future__ import annotations
 
+import errno
 import ftplib
 import socket
 import ssl
@@ -15,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from filestore_fsspec.drivers.ftp.connection import Connection
+from filestore_fsspec.drivers.ftp.errors import Meaning, Refusal
 from filestore_fsspec.portability import readiness
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 256 * 1024
 _EARLY_END_SECONDS = 1.0
+_LOOK_SECONDS = 0.2
+"""How often a reply is looked for while the server takes no content."""
 
 
 class DataConnection(Connection):
@@ -61,7 +65,12 @@ class DataConnection(Connection):
                     connection.close()
                     return self._end_early()
             _end(connection, self.settings.read_timeout)
-        reply = self.voidresp()
+        try:
+            reply = self.voidresp()
+        except Refusal as refusal:
+            if received and refusal.meaning is Meaning.UNCLEAR:
+                raise ftplib.error_proto(f"the transfer ended early: {refusal}") from refusal
+            raise
         if self._expected_bytes is not None and start + received < self._expected_bytes:
             raise ftplib.error_proto(f"{received} of {self._expected_bytes} bytes came")
         return reply
@@ -75,11 +84,11 @@ class DataConnection(Connection):
         sent = 0
         with self._data_connection(command) as connection:
             self.accepted = True
+            can_send = readiness(connection, to_write=True)
             try:
                 for block in blocks:
-                    connection.sendall(block)
+                    self._send(connection, can_send, memoryview(block))
                     sent += len(block)
-                    self.settings.activity.latest = time.monotonic()
             except (ConnectionError, ssl.SSLError):
                 self.voidresp()  # a server that stops listening says why: disk full, quota
                 raise
@@ -87,13 +96,29 @@ class DataConnection(Connection):
             self.voidresp()
         return sent
 
+    def _send(
+        self, connection: socket.socket, can_send: Callable[[float], bool], left: memoryview
+    ) -> None:
+        """Send `left`, unless the server says before the end what it makes of the upload."""
+        while left:
+            quiet_until = time.monotonic() + self.settings.read_timeout
+            while not can_send(0) or self.reply_has_come():
+                if self.reply_has_come():
+                    raise ftplib.error_proto(f"the upload ended early: {self.voidresp()}")
+                if time.monotonic() > quiet_until:
+                    raise TimeoutError(errno.ETIMEDOUT, "the server takes no more content")
+                can_send(_LOOK_SECONDS)
+            left = left[connection.send(left) :]
+            self.settings.activity.latest = time.monotonic()
+
     def _data_connection(self, command: str, start: int = 0) -> socket.socket:
         try:
             connection, self._expected_bytes = self.ntransfercmd(command, start or None)
-        except ftplib.error_perm:
+        except Refusal:
             # pyftpdlib 2.2 loses the next data connection, and waits for ever, if PASV comes in
             # the same moment as the end of this one.
-            self.voidcmd("NOOP")
+            with suppress(Refusal):
+                self.voidcmd("NOOP")
             raise
         if self.settings.tls != "none":
             # vsftpd answers 522 unless a data connection resumes the session it knows already.
@@ -109,11 +134,12 @@ class DataConnection(Connection):
         self.sock.settimeout(min(_EARLY_END_SECONDS, self.settings.read_timeout))
         try:
             self.voidresp()
-        except (ftplib.Error, EOFError, OSError) as error:
-            # What was wanted is here; these two say that the rest could not be sent, no more.
-            self.broken = str(error)[:3] not in {"426", "451"}
-        else:
-            self.sock.settimeout(self.settings.read_timeout)
+        except Refusal as refusal:
+            # What was wanted is here; it says that the rest could not be sent, no more.
+            self.broken = refusal.reply.startswith("421")
+        except (ftplib.Error, EOFError, OSError):
+            self.broken = True
+        self.sock.settimeout(self.settings.read_timeout)
         return ""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from filestore_fsspec.calls import stopped_by
 from filestore_fsspec.drivers.ftp.client import Client
+from filestore_fsspec.drivers.ftp.connection import Abilities
 from filestore_fsspec.fork_safety import watch_forks
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Pool:
     def __init__(self, settings: Settings, size: int) -> None:
         self.settings = settings
         self._size = size
-        self._features: frozenset[str] | None = None
+        self._abilities = Abilities()
         self._start_anew()
         watch_forks(self, in_child=Pool.abandon)
 
@@ -61,7 +62,11 @@ class Pool:
                     self.close()  # the other idle ones are likely to have gone with it
                 raise
             finally:
+                if client.was_silent:
+                    self.close()  # the other idle ones were dropped with it
+                    client.was_silent = False
                 if client.in_step:
+                    client.idle_since = time.monotonic()
                     self.idle.append(client)
                 else:
                     client.close()
@@ -94,9 +99,7 @@ class Pool:
             if client.is_quiet():
                 return client
             client.close()  # the server has said goodbye, or hung up
-        client = Client(self.settings, self._features)
-        self._features = client.features
-        return client
+        return Client(self.settings, self._abilities)
 
     def abandon(self) -> None:
         """Forget the connections, which are the parent's, in a forked child."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import ftplib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from filestore_fsspec.drivers.ftp.client import parent
 from filestore_fsspec.drivers.ftp.connection import encode
-from filestore_fsspec.drivers.ftp.data_connection import BLOCK_BYTES
-from filestore_fsspec.drivers.ftp.errors import as_oserror, says_not_empty, says_refused
+from filestore_fsspec.drivers.ftp.errors import Meaning, Refusal, as_oserror
 from filestore_fsspec.drivers.shared.errors import absent, already_there
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class FTPRequests:
         with self.client(path) as client:
             try:
                 yield client
-            except ftplib.error_perm as refusal:
+            except Refusal as refusal:
                 raise client.explain(path, refusal) from refusal
 
     async def stat(self, path: str) -> Info:
@@ -68,7 +67,9 @@ class FTPRequests:
         with self.client(folder) as client:
             try:
                 return client.entries(folder)
-            except ftplib.error_perm as refusal:
+            except Refusal as refusal:
+                if refusal.meaning is Meaning.TROUBLE:
+                    raise
                 info = client.look(folder)
                 if info is None:
                     raise absent(folder) from refusal
@@ -84,7 +85,8 @@ class FTPRequests:
     def holds_file(self, path: str) -> bool:
         """Tell whether a file is at `path`, in one trip if there is."""
         with self.client(path) as client:
-            return client.is_file(path)
+            info = client.look(path, only_files=True)
+        return info is not None and info["type"] == "file"
 
     async def read(self, path: str, start: int | None, end: int | None) -> bytes:
         """Return `content[start:end]`."""
@@ -114,7 +116,7 @@ class FTPRequests:
         """Write a new file, and the folders above it; look whether all of it arrived."""
         with self.client(path) as client:
             try:
-                size = client.upload(path, content.blocks(BLOCK_BYTES))
+                size = client.upload(path, content)
             finally:
                 if client.accepted:
                     self.arrived.add(path)
@@ -129,19 +131,12 @@ class FTPRequests:
         """
         encode(source)
         with self.client(path) as client:
-            if not replace and _is_taken(client, path):
+            if not replace and client.is_taken(path):
                 raise already_there(path)
             try:
                 client.rename(source, path)
-            except ftplib.error_perm as refusal:
-                if client.look(source) is None:
-                    raise absent(source) from refusal
-                if client.enters(path):
-                    message = "a directory exists at that path"
-                    raise IsADirectoryError(errno.EISDIR, message, path) from refusal
-                if not client.enters(parent(path)):
-                    raise absent(parent(path)) from refusal
-                raise
+            except Refusal as refusal:
+                raise _rename_refused(client, source, path, refusal) from refusal
         self.arrived.discard(source)
 
     async def remove(self, path: str) -> None:
@@ -155,7 +150,7 @@ class FTPRequests:
         with self.client(path) as client:
             try:
                 client.voidcmd(f"MKD {path}")
-            except ftplib.error_perm as refusal:
+            except Refusal as refusal:
                 if client.look(path) is not None:
                     raise already_there(path) from refusal
                 if client.look(parent(path)) is None:
@@ -167,14 +162,14 @@ class FTPRequests:
         with self.client(path) as client:
             try:
                 client.voidcmd(f"RMD {path}")
-            except ftplib.error_perm as refusal:
+            except Refusal as refusal:
                 info = client.look(path)
                 if info is None:
                     raise absent(path) from refusal
                 if info["type"] != "directory":
                     raise NotADirectoryError(errno.ENOTDIR, "not a directory", path) from refusal
                 # What is there may be in no listing: a dangling link is in none of pyftpdlib's.
-                if says_not_empty(refusal) or client.entries(path):
+                if refusal.meaning is Meaning.NOT_EMPTY or client.entries(path):
                     raise OSError(errno.ENOTEMPTY, "the folder is not empty", path) from refusal
                 raise
 
@@ -184,24 +179,39 @@ class FTPRequests:
 
 
 class _Handle:
-    """Reads a file by its path: FTP has nothing that stays on one version of it."""
+    """Reads one version of a file by its path: each part is followed by a look at the file."""
 
     def __init__(self, requests: FTPRequests, info: Info) -> None:
         self._requests, self.info = requests, info
 
     async def read(self, start: int, end: int) -> bytes:
-        return await self._requests.read(self.info["name"], start, end)
+        path = self.info["name"]
+        content = await self._requests.read(path, start, end)
+        if _version(await self._requests.stat(path)) != _version(self.info):
+            raise OSError(errno.EBUSY, "the object was changed while it was read", path)
+        return content
 
     def close(self) -> None:
         pass
 
 
-def _is_taken(client: Client, path: str) -> bool:
-    try:
-        client.size(path)
-    except ftplib.error_perm as refusal:
-        # We can write in its folder, so a server that can say SIZE refuses only where no file is.
-        if str(refusal)[:3] == "550" and not says_refused(refusal):
-            return False
-        return client.look(path) is not None
-    return True
+def _version(info: Info) -> tuple[Any, ...]:
+    return info["type"], info["size"], info["modified"], info.get("identity")
+
+
+def _rename_refused(client: Client, source: str, path: str, refusal: Refusal) -> OSError:
+    """Return what a refusal to rename means."""
+    if refusal.meaning is Meaning.TROUBLE:
+        return as_oserror(refusal, path)
+    if client.look(source) is None:
+        return absent(source)
+    info = client.look(path)
+    if info is None:
+        if client.look(parent(path)) is None:
+            return absent(parent(path))
+    elif info["type"] == "directory":
+        return IsADirectoryError(errno.EISDIR, "a directory exists at that path", path)
+    elif refusal.meaning is not Meaning.DENIED:
+        message = f"the server does not rename over a file (replace=aside does): {refusal}"
+        return OSError(errno.ENOTSUP, message, path)
+    return as_oserror(refusal, path)

@@ -35,6 +35,7 @@ class Content:
         self._source, self._callback = source, callback
         self.size = len(source) if isinstance(source, memoryview) else _bytes_left(source)
         """Bytes; of a pipe 0, whatever comes."""
+        self._taken = 0
         self.in_memory = isinstance(source, memoryview)
         self.failure: Exception | None = None
         """What went wrong as the source was read, which is not the server's."""
@@ -48,6 +49,7 @@ class Content:
                 yield source[start : start + length]
             return
         while block := self._block(source, length):
+            self._taken += len(block)
             yield block
             self._callback.relative_update(len(block))
 
@@ -61,6 +63,16 @@ class Content:
             self.failure = error
             raise
         return memoryview(block)
+
+    def rewind(self) -> bool:
+        """Go back to the beginning, for `blocks` to be called again; False of a pipe."""
+        if not isinstance(self._source, memoryview):
+            if not self._source.seekable():
+                return False
+            self._source.seek(-self._taken, os.SEEK_CUR)
+            self._callback.absolute_update(0)
+        self._taken = 0
+        return True
 
 
 def _bytes_left(file: IO[bytes]) -> int:

@@ -234,6 +234,8 @@ class FolderDriver(DriverBase):
 
     async def _refuse_upward(self, path: str, identity: str | None = None) -> None:
         """Raise `Absent` for a link that leads upward, which no listing shows."""
+        if parent_of(path) == path:
+            return
         identity = identity or await self.requests.identity(path)
         if identity != path and await _Ancestors(self).are_held_by(identity, parent_of(path)):
             raise absent(path)
