@@ -361,16 +361,6 @@ def start_in_thread(
     return job
 
 
-def do_here(coroutine: Coroutine[Any, Any, T], ended: Mailbox[Job[Any]]) -> Job[T]:
-    """Step a coroutine over `SYNC` to its end."""
-    try:
-        job: Job[T] = _DoneJob(run(coroutine))
-    except Exception as error:  # noqa: BLE001 - handed on as a value
-        job = _DoneJob(error)
-    ended.put(job)
-    return job
-
-
 def begin(
     coroutine: Coroutine[Any, Any, T], ended: Mailbox[Job[Any]], threads: Threads | None
 ) -> Job[T]:

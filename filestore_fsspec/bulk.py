@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from filestore_fsspec.bridge import ASYNCIO, SYNC, Leaving, Runner, begin, do_here, hand_over
+from filestore_fsspec.bridge import ASYNCIO, SYNC, Leaving, Runner, begin, hand_over, run
 from filestore_fsspec.concurrency import results
 from filestore_fsspec.errors import FileStoreException, TransportException
 from filestore_fsspec.threads import Threads
@@ -70,12 +70,14 @@ class Bulk(NamedTuple):
         in_order: bool,
         reads: bool,
     ) -> Iterator[T]:
+        if self.place == "here":
+            for item in items:
+                yield run(work(SYNC, item))
+            return
         threads = None
 
         def start(item: Item, ended: Mailbox[Job[T]]) -> Job[T]:
             nonlocal threads
-            if self.place == "here":
-                return do_here(work(SYNC, item), ended)
             if self.place == "threads":
                 threads = threads or Threads(self.max_concurrency, "filestore-bulk")
             then = ASYNCIO if self.place == "loop" else SYNC
