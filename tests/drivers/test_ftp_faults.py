@@ -44,6 +44,8 @@ class Script:
         self.after_data: str | None = "226 Done."
         self.swallow = True
         self.commands: list[str] = []
+        self.forgotten: list[socket.socket] = []
+        """Connections on which nothing is answered any more."""
         self.sockets: list[socket.socket] = []
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
@@ -65,6 +67,8 @@ class Script:
             for line in lines:
                 command = line.decode().strip()
                 self.commands.append(command)
+                if connection in self.forgotten:
+                    continue
                 word = command.partition(" ")[0]
                 reply = self.replies.get(command, self.replies.get(word, "502 What?"))
                 if reply is None:
@@ -400,3 +404,18 @@ def test_lines_of_all_sorts_are_read(start: Any) -> None:
         ("/d/a -> b", "file", 12345678),
         ("/d/total 8", "file", 0),
     ]
+
+
+@pytest.mark.parametrize("call", [CALLS[0], CALLS[1], CALLS[3]])
+def test_an_idle_connection_that_was_dropped_in_silence(
+    start: Any, call: Callable[[FTPDriver], Any]
+) -> None:
+    """A firewall forgets it: nothing comes any more, not even its end."""
+    script, driver = start({"SIZE": "213 5", "RETR": "150 Here.", "LIST": "150 Here."})
+    script.data = b"-rw-r--r-- 1 a a 5 Nov 22 16:48 .\r\n"
+    script.replies |= {"CWD": "250 In.", "SIZE": "213 35", "PWD": '257 "/"'}
+    right = call(driver)
+    script.forgotten = list(script.sockets)
+    started = time.monotonic()
+    assert call(driver) == right
+    assert time.monotonic() - started < 3

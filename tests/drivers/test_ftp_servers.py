@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from filestore_fsspec import FileStore, NotFound, TransportException
+from filestore_fsspec.drivers.ftp.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,3 +92,42 @@ def test_folders(store: FileStore) -> None:
         fs.open(f"{root}/e")
     fs.rm(root, recursive=True)
     assert not fs.exists(root)
+
+
+def test_what_is_absent_takes_no_more_than_twice_the_trips(
+    ftp_pure: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    real = Connection.putline
+
+    def putline(self: Connection, line: str) -> None:
+        sent.append(line)
+        real(self, line)
+
+    with FileStore(ftp_pure.url(uuid4().hex)) as store:
+        store.put("present", b"x")
+        for key in ("present", "absent"):
+            store.exists(key)  # what is asked once of each server
+        monkeypatch.setattr(Connection, "putline", putline)
+        assert store.exists("present")
+        present = len(sent)
+        for key in ("absent", "no/folder/absent"):
+            sent.clear()
+            assert not store.exists(key)
+            assert len(sent) <= 2 * present
+            assert not any(line.startswith("CWD") for line in sent)
+
+
+@pytest.mark.parametrize("server", ["ftp_plain", "ftp_vsftpd", "ftp_pure"])
+def test_a_file_that_is_replaced_while_it_is_read(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    service: Service = request.getfixturevalue(server)
+    with FileStore(service.url(uuid4().hex)) as store:
+        (location,) = store.locations
+        store.put("x", b"a" * 6_000_000)
+        with location.fs.open(location.fs_path("x"), block_size=100_000) as file:
+            assert file.read(1000) == b"a" * 1000
+            store.put("x", b"b" * 6_000_001, force=True)
+            with pytest.raises(OSError, match="changed while it was read"):
+                file.read()

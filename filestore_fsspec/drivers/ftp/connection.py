@@ -301,6 +301,13 @@ class Connection(ftplib.FTP):
                 self.sock.settimeout(self.settings.read_timeout)
         return reply
 
+    def voidcmd(self, cmd: str) -> str:
+        """Send a command and return the reply, which has to be one of success."""
+        reply = self.sendcmd(cmd)
+        if reply[:1] != "2":
+            raise ftplib.error_reply(reply)
+        return reply
+
     def reply_has_come(self) -> bool:
         """Tell whether a reply, or a part of one, can be read without waiting."""
         if not self._unread and self._has_input(0):
