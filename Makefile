@@ -15,7 +15,7 @@ RELEASES := tests/contract/releases.py tests/schemes tests/unit/test_private_nam
 demo: .venv/ready  ## two local locations: store, lose the near copy, read from the far one
 	$(BIN)/python -m tests.demo
 
-test: .venv/ready .services/azurite .services/predecessor/ready  ## all tests, each on real servers
+test: .venv/ready .services/azurite .services/predecessor/ready .services/beside/ready  ## all tests, each on real servers
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 lowest newest: %: .%/ready .services/azurite  ## the contract with the oldest, and the newest releases that pyproject.toml allows
@@ -111,6 +111,13 @@ format: .venv/ready
 	$(BIN)/uv venv --quiet --clear .services/predecessor
 	$(BIN)/uv pip install --quiet --python .services/predecessor/bin/python --no-deps $(PREDECESSOR)
 	$(BIN)/uv pip install --quiet --python .services/predecessor/bin/python $(PREDECESSOR_NEEDS)
+	touch $@
+
+# All of the predecessor, and this library beside it, for the tests of its other modules on this one.
+.services/beside/ready: pyproject.toml | .venv/ready
+	mkdir -p .services
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .services/beside
+	$(BIN)/uv pip install --quiet --python .services/beside/bin/python $(PREDECESSOR) --editable .
 	touch $@
 
 clean:
