@@ -25,7 +25,7 @@ import errno
 import re
 import secrets
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -63,6 +63,8 @@ _PAGE_BYTES = 2**26
 """No page of a folder is longer: some 500,000 files."""
 _MAX_PARTS = 1000
 _IN_MEMORY = 2**23
+_SETTLED = timedelta(seconds=2)
+"""What was changed less than this before an answer may be changed again unnoticed."""
 
 
 class Version(NamedTuple):
@@ -71,6 +73,8 @@ class Version(NamedTuple):
     etag: str | None
     modified: str | None
     size: int | None
+    is_certain: bool
+    """Whether another version would differ: times, and nginx's `ETag`, are told by the second."""
 
     def conditions(self) -> dict[str, str]:
         """Return the headers that ask for this version alone."""
@@ -80,7 +84,8 @@ class Version(NamedTuple):
 
     def check(self, found: Version, path: str) -> None:
         """Raise if an answer is of another version: not every server knows conditions."""
-        if any(None not in pair and len({*pair}) > 1 for pair in zip(self, found, strict=True)):
+        pairs = zip(self[:3], found[:3], strict=True)
+        if any(None not in pair and len({*pair}) > 1 for pair in pairs):
             raise OSError(errno.EBUSY, "the file was replaced while it was read", path)
 
 
@@ -228,6 +233,7 @@ class HTTPRequests:
             OSError: the file is not the `version` given, or was replaced meanwhile (EBUSY).
         """
         by_size = version is not None
+        wanted = slice(start, end)
         pieces: list[bytes] = []
         for _number in range(_MAX_PARTS):
             part = await self._part(path, start, end, version)
@@ -240,6 +246,8 @@ class HTTPRequests:
             pieces.append(part.content)
             if part.is_last:
                 return b"".join(pieces)
+            if not part.version.is_certain:
+                return (await self.read(path, None, None))[wanted]
             start, version = part.start + len(part.content), part.version
         raise unusable_answer(f"a range in more than {_MAX_PARTS} parts", path)
 
@@ -286,7 +294,7 @@ class HTTPRequests:
         info, version = await self.look(path)
         if info["type"] == "directory":
             raise absent(path)
-        if info["size"] and (version.etag or version.modified):
+        if info["size"] and version.is_certain:
             return _Ranges(self, info, version)
         # Nothing tells its versions apart, or how long it is: one answer is kept.
         file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with the handle
@@ -364,7 +372,10 @@ def _described(path: str, found: ClientResponse, size: int | None) -> tuple[Info
 
 
 def _version(found: ClientResponse, size: int | None) -> Version:
-    return Version(found.headers.get("ETag"), found.headers.get("Last-Modified"), size)
+    etag, modified = found.headers.get("ETag"), found.headers.get("Last-Modified")
+    changed, now = _date(modified), _date(found.headers.get("Date"))
+    is_certain = bool(etag) if changed is None else now is not None and now - changed >= _SETTLED
+    return Version(etag, modified, size, is_certain)
 
 
 def _date(text: str | None) -> datetime | None:
