@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -72,6 +72,7 @@ def translate(url: StorageUrl) -> Target:
         raise InvalidURL("azure URL: the container is missing (azure://host/container/folder)")
     account = options.account or _account_in(url.host, signs=options.access_key is not None)
     endpoint = f"{'https' if options.use_ssl else 'http'}://{url.origin}"
+    layout = layout_of(options, "verbatim" if options.allow_directory_access else "flat")
     return Target(
         protocol=protocol_of("azure", options.engine),
         root=f"{container}/{as_folder(folder)}",
@@ -84,10 +85,7 @@ def translate(url: StorageUrl) -> Target:
             **options.tls_check,
             **options.timeouts,
         },
-        layout=_storable(
-            layout_of(options, "verbatim" if options.allow_directory_access else "flat"),
-            len(as_folder(folder)),
-        ),
+        layout=replace(layout, path=_StorablePath(layout, len(as_folder(folder)))),
         label=str(url),
         name=options.name,
         required=options.required(container),
@@ -95,18 +93,20 @@ def translate(url: StorageUrl) -> Target:
     )
 
 
-def _storable(layout: Layout, root_characters: int) -> Layout:
-    """Return `layout`, which refuses what Azure cannot have as the name of a blob."""
+@dataclass(frozen=True)
+class _StorablePath:
+    """The path of a key in a layout; refuses what Azure cannot have as the name of a blob."""
 
-    def path(key: str) -> str:
-        found = layout.path(key)
+    layout: Layout
+    root_characters: int
+
+    def __call__(self, key: str) -> str:
+        found = self.layout.path(key)
         if _UNKEEPABLE.search(found):
             raise InvalidKey(f"key {key!r}: Azure has no backslash or control character in names")
-        if root_characters + len(found) > _MOST_CHARACTERS:
+        if self.root_characters + len(found) > _MOST_CHARACTERS:
             raise InvalidKey(f"key {key!r}: a name on Azure has at most {_MOST_CHARACTERS} letters")
         return found
-
-    return replace(layout, path=path)
 
 
 def _account_in(host: str, *, signs: bool) -> str:
