@@ -575,8 +575,7 @@ def test_a_mute_port_ends_within_connect_timeout() -> None:
             calls = [threads.submit(fs.isfile, "/f") for _ in range(4)]
             errors = [call.exception(10) for call in calls]
         assert all(isinstance(error, TimeoutError) for error in errors), errors
-        # fsspec's sync methods raise a bare time-out; ours, with its text, is the cause.
-        assert all("connect_timeout" in str(error.__cause__) for error in errors if error)
+        assert all("connect_timeout" in str(error) for error in errors)
         assert time.monotonic() - started < 1.5
 
 
@@ -647,7 +646,7 @@ def test_a_hung_file_server_behind_a_live_ssh_server(sftp_openssh: Service) -> N
     finally:
         for each in files:
             each.send_signal(signal.SIGCONT)
-    assert "read_timeout" in str(caught.value.__cause__)
+    assert "read_timeout" in str(caught.value)
     assert time.monotonic() - started < 3
     assert fs.cat_file(f"{root}/f") == b"x"
     fs.close()
