@@ -83,14 +83,14 @@ format: .venv/ready
 	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .lowest
 	$(BIN)/uv pip compile --quiet --python .lowest/bin/python --no-deps --resolution lowest-direct --all-extras \
 		--output-file .lowest/bounds.txt pyproject.toml
-	$(BIN)/uv pip install --quiet --python .lowest/bin/python --constraints .lowest/bounds.txt --editable '.[fast]' --group test
+	$(BIN)/uv pip install --quiet --python .lowest/bin/python --constraints .lowest/bounds.txt --editable '.[fast,cli]' --group test
 	touch $@
 
 # Made anew each time: what is newest changes.
 .PHONY: .newest/ready
 .newest/ready: | .venv/ready
 	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .newest
-	$(BIN)/uv pip install --quiet --python .newest/bin/python --upgrade --prerelease allow --editable '.[fast]' --group test
+	$(BIN)/uv pip install --quiet --python .newest/bin/python --upgrade --prerelease allow --editable '.[fast,cli]' --group test
 
 # Azurite is a Node program; where npm is missing, PyPI has Node as well.
 .services/azurite: | .venv/ready

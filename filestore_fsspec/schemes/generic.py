@@ -68,14 +68,14 @@ def translate(url: StorageUrl) -> Target:
 
 
 def _class_of(protocol: str) -> Any:  # noqa: ANN401 - fsspec has no types
+    if protocol in _NO_PLACE:
+        raise InvalidURL(f"{PREFIX}{protocol} is no location: {_NO_PLACE[protocol]}")
     known = {*known_implementations, *registry}
     if protocol not in known:
         names = ", ".join(sorted(known - {*_NO_PLACE}))
         raise InvalidURL(
             f"fsspec knows no protocol {protocol!r}{near(protocol, known)} (known: {names})"
         )
-    if protocol in _NO_PLACE:
-        raise InvalidURL(f"{PREFIX}{protocol} is no location: {_NO_PLACE[protocol]}")
     try:
         kind = get_filesystem_class(protocol)
     except ImportError as error:
