@@ -10,6 +10,7 @@ import gc
 import gzip
 import hashlib
 import json
+import os
 import pickle
 import random
 import secrets
@@ -29,6 +30,7 @@ import pytest
 from filestore_fsspec.deadline import end_in, until
 from filestore_fsspec.errors import CorruptedFileStoreException, LocationUnavailable
 from filestore_fsspec.filesystem import FileStoreFileSystem
+from tests.services.common import FolderRaw
 from tests.services.faults import Die
 from tests.services.proxy import FaultProxy, behind
 
@@ -285,7 +287,11 @@ def through(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         stores.append(fs)
         layout = fs.store.locations[0].target.layout
         if near is not None:
-            service.raw.write(f"{root}/{layout.path('k')}", near)
+            path = f"{root}/{layout.path('k')}"
+            service.raw.write(path, near)
+            if isinstance(service.raw, FolderRaw):
+                # What has just been written is read from one answer over HTTP.
+                os.utime(service.raw.folder / path, (0, 0))
         if far is not None:
             fs.store.locations[1].put("k", far)
         return fs, proxy
