@@ -13,14 +13,13 @@ from fsspec.utils import stringify_path
 
 from filestore_fsspec.drivers.http.requests import HTTPRequests, refuse_write
 from filestore_fsspec.drivers.http.session import TLSCheck, Web
-from filestore_fsspec.drivers.shared.driver import AsyncDriver
 from filestore_fsspec.drivers.shared.errors import Absent
 from filestore_fsspec.drivers.shared.folders import AsyncFolderDriver
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-    from filestore_fsspec.drivers.shared.driver import Info
+    from filestore_fsspec.drivers.shared.driver import Info, Page
     from filestore_fsspec.drivers.shared.files import Handle
 
 
@@ -108,7 +107,9 @@ class HTTPDriver(AsyncFolderDriver, AsyncFileSystem):  # type: ignore[misc]  # f
         refuse_write(args[0])
 
     _send = _refuse_to_write = _cp_file = _refuse
-    _stale_files = AsyncDriver._stale_files  # noqa: SLF001 - nobody writes here
+
+    async def _stale_files(self, prefix: str, token: Any = None) -> Page:
+        return [], None
 
 
 class _StreamedFile(AbstractAsyncStreamedFile):  # type: ignore[misc]  # fsspec has no types

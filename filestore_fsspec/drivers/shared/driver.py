@@ -29,21 +29,10 @@ coroutines named with a leading underscore:
 from __future__ import annotations
 
 import errno
-import filecmp
 import shutil
-from asyncio import get_running_loop
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from filestore_fsspec.bridge import sync
-from filestore_fsspec.drivers.shared.errors import (
-    Absent,
-    absent_in_fsspec,
-    checksum_mismatch,
-    local_failures,
-    temporary_folder,
-)
 from filestore_fsspec.keys import is_temporary
 from filestore_fsspec.threads import Threads
 
@@ -198,52 +187,10 @@ class DriverBase:
         if threads is not None:
             threads.shutdown(wait=False)
 
-    def list_page(self, prefix: str, token: Any = None) -> Page:
-        """Return the infos of some files whose path starts with `prefix`, and a token for more.
-
-        The token is None on the last page. A folder or bucket that is missing has no files. Our
-        temporary files are left out.
-        """
-        raise NotImplementedError
-
-    def stale_files(self, prefix: str, token: Any = None) -> Page:
-        """Return the infos of some of our temporary files, and a token, as `list_page` does.
-
-        Those of writers who are at it are among them. Here: the backend keeps none.
-        """
-        return [], None
-
-    def remove_stale(self, info: Info) -> None:
-        """Remove what `stale_files` returned."""
-        self.rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
-
-    def remove_hidden(self, folder: str, *, links: bool) -> bool:
-        """Remove temporary files of ours, and `links`, that no listing of a folder shows.
-
-        Returns whether there was any: the folder, which seemed empty, may be so now. Here: the
-        backend has neither.
-        """
-        return False
-
-    def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
-        """Delete up to `delete_batch_chunk_size` paths in one request; return what failed.
-
-        A path that is not there is no failure.
-        """
-        failed: dict[str, OSError] = {}
-        for path in paths:
-            try:
-                self.rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
-            except Absent:
-                continue
-            except OSError as error:
-                failed[path] = error
-        return failed
-
     def prepare(self, lpath: str, path: str, mode: str) -> Any:
         """Take a local file in under no name; `commit` gives it `path`, its `discard` drops it."""
         if self.folders_refuse_late and self.isdir(path):  # type: ignore[attr-defined]  # the filesystem's
-            raise IsADirectoryError(errno.EISDIR, "a folder is in the way", path)
+            raise IsADirectoryError(errno.EISDIR, "a directory exists at that path", path)
         with open(lpath, "rb") as content:
             file = self.open(  # type: ignore[attr-defined]  # the filesystem's
                 path, "xb" if mode == "create" else "wb", autocommit=False
@@ -259,28 +206,6 @@ class DriverBase:
     def commit(self, file: Any) -> None:
         """Give what `prepare` took in its name."""
         file.commit()
-
-    def put_verified(self, lpath: str, path: str, mode: str) -> None:
-        """Write a local file; it is shown when, read again, it is what was sent.
-
-        Raises:
-            ChecksumMismatch: it is not; it was never shown.
-        """
-        with temporary_folder() as folder:
-            self._put_verified_by(f"{folder}/stored", lpath, path, mode)
-
-    def _put_verified_by(self, stored: str, lpath: str, path: str, mode: str) -> None:
-        file = self.prepare(lpath, path, mode)
-        try:
-            with local_failures(stored):
-                self.get_file(file._temporary, stored)  # type: ignore[attr-defined]  # noqa: SLF001 - where `prepare` put it
-                if not filecmp.cmp(lpath, stored, shallow=False):
-                    raise checksum_mismatch(path)  # noqa: TRY301 - what was stored is to be dropped
-        except BaseException:
-            with suppress(OSError):  # the failure that led here is the one to tell
-                file.discard()
-            raise
-        self.commit(file)
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
         """Return what makes the driver anew, or all of it but the secrets.
@@ -298,71 +223,6 @@ class DriverBase:
         first = protocol if isinstance(protocol, str) else protocol[0]
         kind = type(self)
         return {"cls": f"{kind.__module__}:{kind.__name__}", "protocol": first, "args": [], **given}
-
-    def close(self) -> None:
-        """Close the connections. The driver may be used again: it connects anew."""
-
-
-class AsyncDriver(DriverBase):
-    """The same for filesystems written as coroutines."""
-
-    max_concurrency = 32
-    direct: ClassVar[frozenset[str]] = frozenset()
-    """Which methods have a blocking form that needs no event loop."""
-
-    async def _list_page(self, prefix: str, token: Any = None) -> Page:
-        raise NotImplementedError
-
-    async def _stale_files(self, prefix: str, token: Any = None) -> Page:
-        return [], None
-
-    async def _remove_stale(self, info: Info) -> None:
-        await self._rm_file(info["name"])  # type: ignore[attr-defined]  # the filesystem's
-
-    async def _remove_hidden(self, folder: str, *, links: bool) -> bool:
-        return False
-
-    async def _rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:
-        failed: dict[str, OSError] = {}
-        for path in paths:
-            try:
-                await self._rm_file(path)  # type: ignore[attr-defined]  # the filesystem's
-            except Absent:
-                continue
-            except OSError as error:
-                failed[path] = error
-        return failed
-
-    async def _expand_path(self, path: Any, *args: Any, **kwargs: Any) -> list[str]:
-        with absent_in_fsspec(path):
-            return await super()._expand_path(path, *args, **kwargs)  # type: ignore[misc, no-any-return]  # the filesystem's
-
-    async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
-        await get_running_loop().run_in_executor(
-            self.threads, super().put_verified, lpath, path, mode
-        )
-
-    async def _close(self) -> None:
-        pass
-
-    # fsspec's sync_wrapper binds the function it is given: a subclass's own would be passed over.
-    def list_page(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
-        return sync(self.loop, self._list_page, prefix, token)  # type: ignore[attr-defined]
-
-    def stale_files(self, prefix: str, token: Any = None) -> Page:  # noqa: D102 - see above
-        return sync(self.loop, self._stale_files, prefix, token)  # type: ignore[attr-defined]
-
-    def remove_stale(self, info: Info) -> None:  # noqa: D102 - see above
-        sync(self.loop, self._remove_stale, info)  # type: ignore[attr-defined]
-
-    def remove_hidden(self, folder: str, *, links: bool) -> bool:  # noqa: D102 - see above
-        return sync(self.loop, self._remove_hidden, folder, links=links)  # type: ignore[attr-defined]
-
-    def rm_files(self, paths: Sequence[str]) -> dict[str, OSError]:  # noqa: D102 - see above
-        return sync(self.loop, self._rm_files, paths)  # type: ignore[attr-defined]
-
-    def close(self) -> None:  # noqa: D102 - see above
-        sync(self.loop, self._close)  # type: ignore[attr-defined]
 
 
 def first_folder(prefix: str) -> str:

@@ -28,7 +28,7 @@ from fsspec.utils import isfilelike
 
 from filestore_fsspec.bridge import ASYNCIO, SYNC, iterate, run, sync
 from filestore_fsspec.calls import cleaning_up, ensure_running
-from filestore_fsspec.drivers.shared.driver import AsyncDriver, DriverBase
+from filestore_fsspec.drivers.shared.driver import DriverBase
 from filestore_fsspec.drivers.shared.errors import (
     Absent,
     absent,
@@ -715,6 +715,9 @@ class FolderDriver(DriverBase):
         if kept is not None:
             raise kept
 
+    async def _remove_stale(self, info: Info) -> None:
+        await self._rm_file(info["name"])
+
     async def _remove_hidden(self, folder: str, *, links: bool) -> bool:
         folder = self._strip_protocol(folder)
         shown = {info["name"] for info in await self._shown(folder, _Ancestors(self))}
@@ -842,9 +845,12 @@ class BlockingFolderDriver(FolderDriver):
         return iterate(self._walk(path, *args, **kwargs))
 
 
-class AsyncFolderDriver(FolderDriver, AsyncDriver):
+class AsyncFolderDriver(FolderDriver):
     """For a protocol whose requests are awaited; put `AsyncFileSystem` or a kind of it behind."""
 
+    max_concurrency = 32
+    direct: ClassVar[frozenset[str]] = frozenset()
+    """Which methods have a blocking form that needs no event loop."""
     runner = ASYNCIO
     loop: Any
 
@@ -868,7 +874,7 @@ async def _next(steps: AsyncIterator[T]) -> T | None:
 
 _BOTH = (
     *("info", "exists", "isfile", "isdir", "modified", "ls", "du", "list_page", "stale_files"),
-    "remove_hidden",
+    *("remove_stale", "remove_hidden"),
     *("cat_file", "get_file", "pipe_file", "put_file", "prepare", "commit", "put_verified"),
     *("cp_file", "mv", "rm_file", "rm_files", "rm", "mkdir", "makedirs", "rmdir", "touch", "close"),
 )
