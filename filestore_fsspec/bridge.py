@@ -136,10 +136,11 @@ class _Threaded(_Blocking):
         return _bound(fs, method)(*args, **kwargs)
 
     async def each(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T | Exception]:
+        ended = mailbox()  # first: where it is refused, no coroutine has been made
         waiting = list(coroutines)
         if len(waiting) <= 1:
             return await super().each(waiting)
-        threads, ended = Threads(len(waiting), "filestore"), mailbox()
+        threads = Threads(len(waiting), "filestore")
         jobs: list[Job[T]] = []
         try:
             jobs.extend(start_in_thread(threads, partial(run, each), ended) for each in waiting)
@@ -571,10 +572,10 @@ def wait(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | No
             raise NoThread("the interpreter is shutting down: the I/O loop has ended")  # noqa: TRY301 - one way out
         if asyncio._get_running_loop() is loop:  # noqa: SLF001 - asyncio's documented low-level call
             raise RuntimeError("a blocking call on the I/O loop would wait for itself")  # noqa: TRY301 - as above
+        ended: Mailbox[None] = mailbox()
     except BaseException:
         coroutine.close()
         raise
-    ended: Mailbox[None] = mailbox()
     job = _LoopJob(coroutine, loop, lambda: ended.put(None))
 
     def block() -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import deque
 from concurrent.futures import Future
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from filestore_fsspec.errors import FileStoreException
@@ -63,7 +64,7 @@ def original(module: str, name: str) -> Any:  # noqa: ANN401 - whatever it names
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None:
         return monkey.get_original(module, name)
-    return getattr(__import__(module), name)
+    return getattr(import_module(module), name)
 
 
 def allocate_lock() -> threading.Lock:
