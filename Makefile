@@ -16,7 +16,7 @@ demo: .venv/ready  ## two local locations: store, lose the near copy, read from 
 	$(BIN)/python -m tests.demo
 
 test: .venv/ready .services/azurite .services/predecessor/ready .services/beside/ready  ## all tests, each on real servers
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 3 --dist loadscope $(ARGS)
 
 lowest newest: %: .%/ready .services/azurite  ## the contract with the oldest, and the newest releases that pyproject.toml allows
 	PATH="$(CURDIR)/$(BIN):$$PATH" .$@/bin/python -m pytest -q -n 2 --dist loadscope $(RELEASES) $(ARGS)
