@@ -117,18 +117,20 @@ class TestGenericS3(GenericContract):
     concurrent_keys = 40  # each takes some twenty requests
 
 
+@pytest.fixture(scope="class")
+def what_webdav4_left_open_is_closed() -> Iterator[None]:
+    yield
+    with warnings.catch_warnings():  # here, not in whichever test comes next
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.mark.usefixtures("what_webdav4_left_open_is_closed")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # webdav4 closes none
 class TestGenericWebDAV(GenericContract):
     services = ("generic_webdav",)
     concurrent_keys = 100
     keys = tuple(key for key in KEYS if not set(key) & set("%?#;"))  # see docs/backends
-
-    @pytest.fixture(scope="class", autouse=True)
-    def what_webdav4_left_open_is_closed(self) -> Iterator[None]:
-        yield
-        with warnings.catch_warnings():  # here, not in whichever test comes next
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
 
 
 class TestFileAndS3(FileStoreContract):
