@@ -344,7 +344,7 @@ class GenericRequests:
                     for block in content.blocks(_BLOCK_BYTES):
                         if given_up.is_set():
                             break
-                        file.write(block)
+                        file.write(bytes(block))  # some take no view of memory
                         sent += len(block)
             finally:
                 if given_up.is_set():
@@ -355,6 +355,8 @@ class GenericRequests:
             self._answer(path, write, progress=lambda: sent)
         except BaseException:
             given_up.set()
+            if content.failure is not None:
+                raise content.failure from None  # the caller's own, not the filesystem's
             raise
         return sent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import pickle
 import threading
@@ -297,6 +298,35 @@ def test_what_half_arrived_is_dropped(acts: dict[str, Any], url: str) -> None:
     acts.clear()
     assert location.get("k") == b"old"
     assert MemoryFileSystem().find(root) == [f"{root}/k"]
+
+
+class Breaks(io.BytesIO):
+    """A file of the caller's whose end cannot be read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() >= len(self.getvalue()) // 2:
+            raise ValueError("the caller's own")
+        return super().read(min(size or 2**20, 2**20))
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24])
+@pytest.mark.parametrize("scheme", ["odd", "file", "memory", "fsspec+file"])
+def test_what_a_callers_file_raises_is_the_callers(
+    acts: dict[str, Any], url: str, tmp_path: Path, scheme: str, size: int
+) -> None:
+    assert not acts
+    urls = {
+        "odd": url,
+        "file": f"file://{tmp_path}",
+        "memory": f"memory://{tmp_path.name}",
+        "fsspec+file": f"fsspec+file://{tmp_path}",
+    }
+    location = Location(urls[scheme])
+    location.put("kept", b"content")
+    with pytest.raises(ValueError, match="the caller's own"):
+        location.fs.put_file(Breaks(bytes(size)), location.fs_path("new"))
+    assert list(location.list()) == ["kept"]
+    location.close()
 
 
 def test_a_rename_that_does_not_replace(acts: dict[str, Any], url: str) -> None:

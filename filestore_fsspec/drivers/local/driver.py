@@ -12,6 +12,7 @@ import shutil
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import isfilelike
 
@@ -115,9 +116,17 @@ class LocalDriver(BlockingFolderDriver, LocalFileSystem):  # type: ignore[misc] 
                 left = left[os.write(fd, left) :]
 
     def put_file(
-        self, lpath: Any, rpath: Any, callback: Any = None, mode: str = "overwrite", **_kwargs: Any
+        self,
+        lpath: Any,
+        rpath: Any,
+        callback: Callback = DEFAULT_CALLBACK,
+        mode: str = "overwrite",
+        **_kwargs: Any,
     ) -> None:
-        """Copy the local file `lpath` atomically; a folder is only made."""
+        """Copy the local file `lpath`, or a file object, atomically; a folder is only made."""
+        if isfilelike(lpath):
+            super().put_file(lpath, rpath, callback=callback, mode=mode)
+            return
         path = self.requests.checked(self._path(rpath))
         if os.path.isdir(lpath):
             self.makedirs(path, exist_ok=True)
