@@ -33,11 +33,10 @@ import shutil
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from filestore_fsspec.keys import is_temporary
 from filestore_fsspec.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
 
 _COPY_BYTES = 2**20
@@ -225,34 +224,9 @@ class DriverBase:
         return {"cls": f"{kind.__module__}:{kind.__name__}", "protocol": first, "args": [], **given}
 
 
-def first_folder(prefix: str) -> str:
-    """Return the deepest folder that holds every path starting with `prefix`."""
-    return prefix.rpartition("/")[0]
-
-
 def is_name(name: str) -> bool:
     """Tell whether an entry of a folder can have this name: a server may send any.
 
     Below a folder of this machine, `../x` would lead a recursive download out of it.
     """
     return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
-
-
-def split_entries(
-    prefix: str, entries: Iterable[Info], *, stale_files: bool = False
-) -> tuple[list[Info], list[str]]:
-    """Part one folder's entries: files whose path starts with `prefix`, and folders to look into.
-
-    For filesystems that list one folder at a time: a page is a folder, a token the folders left.
-    With `stale_files`, the files are our temporary ones instead of all others.
-    """
-    files: list[Info] = []
-    folders: list[str] = []
-    for entry in entries:
-        name = entry["name"].rstrip("/")
-        if entry["type"] == "directory":
-            if name.startswith(prefix) or prefix.startswith(name + "/"):
-                folders.append(name)
-        elif name.startswith(prefix) and is_temporary(name) is stale_files:
-            files.append(entry)
-    return files, folders

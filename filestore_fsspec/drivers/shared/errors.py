@@ -114,20 +114,6 @@ def absent(path: str) -> Absent:
     return Absent(errno.ENOENT, "no such file", path)
 
 
-@contextmanager
-def absent_in_fsspec(path: object) -> Iterator[None]:
-    """Raise `Absent` where fsspec's own code says that what a listing did not show is not there.
-
-    Its FileNotFoundError names `path`, or has no number; one about a file of this machine has.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        if error.errno is None or error.filename in (path, [path]):
-            raise absent(str(path)) from error
-        raise
-
-
 def already_there(path: str) -> FileExistsError:
     """Return the error for creating a path that is there already."""
     return FileExistsError(errno.EEXIST, "the file is there already", path)
