@@ -29,7 +29,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 AGE_SECONDS = 3600.0
-"""What nobody has written to for so long is left behind."""
+"""A temporary file is stale when it was not written to for so long."""
 _EVERY_SECONDS = 3600.0
 _RESTS = 9
 _JOIN_SECONDS = 1.0
@@ -62,7 +62,7 @@ async def remove_stale_files(
     Args:
         call: see `Call`.
         root: what stands before every path.
-        older_than_seconds: what was written to since is left alone; 0 removes all there is.
+        older_than_seconds: what was written to since is kept; 0 removes all there is.
         prefix: what the names of temporary files begin with.
         rest: called after each page of the listing with the seconds that it took.
     """
@@ -80,7 +80,7 @@ async def remove_stale_files(
                     await call(Driver.remove_stale, info)
                     removed.append(info["name"])
             except (Absent, NotFound):
-                continue  # it has got its name, or somebody else removed it
+                continue  # it was renamed into place, or removed by another process
         rest(time.monotonic() - started)
         if token is None:
             return removed

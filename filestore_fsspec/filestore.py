@@ -156,7 +156,7 @@ class FileStore(Store):
     ) -> list[Location]:
         """Store the local file `src` under `dest`; return the locations written.
 
-        With `verify`, what is stored is proven to be what was sent: by a checksum that the server
+        With `verify`, what is stored is compared with what was sent: by a checksum that the server
         checks, or by reading it again.
 
         Raises:

@@ -61,7 +61,7 @@ def is_key(text: str) -> bool:
 
 
 def begins_a_key(prefix: str) -> bool:
-    """Tell whether any key can start with `prefix`, so that a listing need not ask beside the root.
+    """Tell whether any key can start with `prefix`: a listing does not look outside of the root.
 
     It may end within a segment: `..` begins `..a`, and `../` begins nothing.
     """

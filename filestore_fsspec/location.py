@@ -290,19 +290,19 @@ class Location:
             OSError: this machine failed, not the location.
         """
         path = self.fs_path(key)
-        beside = temporary_path(str(local_path))
+        temporary = temporary_path(str(local_path))
         # Made here, so that a failure of the local disk is not taken for the location's.
         local_path.parent.mkdir(parents=True, exist_ok=True)
-        Path(beside).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
+        Path(temporary).touch(exist_ok=False)  # noqa: ASYNC240 - a few microseconds
         try:
-            with local_errors(beside, DISK_FULL):
-                await self.attempt(runner, "download", key, Driver.get_file, path, beside)
+            with local_errors(temporary, DISK_FULL):
+                await self.attempt(runner, "download", key, Driver.get_file, path, temporary)
             if verify:
-                await verify_checksum(runner, key, beside, f"{self}: cannot download")
-            os.replace(beside, local_path)  # noqa: PTH105
+                await verify_checksum(runner, key, temporary, f"{self}: cannot download")
+            os.replace(temporary, local_path)  # noqa: PTH105
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(beside)  # noqa: PTH108
+                os.unlink(temporary)  # noqa: PTH108
 
     async def write(self, runner: Runner, key: str, content: bytes, *, overwrite: bool) -> bool:
         """Write an object; return False if it was there, and is kept.

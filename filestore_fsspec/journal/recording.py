@@ -37,7 +37,7 @@ class Recording:
         *,
         ends: bool = True,  # noqa: ARG002 - where there is a journal
     ) -> Callable[[Location], Coroutine[Any, Any, Any]]:
-        """Return `act`, noting its outcome: False means that it left alone what is there.
+        """Return `act`, noting its outcome: False means that it kept what exists.
 
         Of an act that does not end the action only the failure is noted.
         """
@@ -81,7 +81,7 @@ class _Recorded(Recording):
             keys = [key for each, key in self._legs.seqs if each is location]
             try:
                 if location in self._to_clear:
-                    # An earlier delete has failed here: what it left is not to be left alone.
+                    # An earlier delete has failed here: what it left is to be replaced.
                     self._outcomes.begun = True
                     await location.remove(self._runner, keys[0])
                     self._to_clear.discard(location)

@@ -40,7 +40,7 @@ ReplayEnding = Literal["done", "dropped", "failed"]
 """Done: it was carried out, and what lies below it is forgotten too. Dropped: it never happened,
 and what lies below it remains. Failed: it remains, with the error."""
 Outcome = bool | Exception
-"""Done, left alone, or failed."""
+"""Done, kept, or failed."""
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def run_on_targets(
 def place_of(locations: Locations, max_concurrency: int) -> Place:
     """Return where many keys are worked on: here, in threads, or on the I/O loop.
 
-    The loop is in the way where each location has blocking calls, and so are threads where one key
-    is taken at a time.
+    Where each location has blocking calls, the loop would only take time; so would threads where
+    one key is taken at a time.
     """
     drivers = [location.driver for location in locations]
     if any(driver.async_impl and not driver.direct for driver in drivers):

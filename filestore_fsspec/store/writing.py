@@ -37,7 +37,7 @@ async def write(  # noqa: PLR0913 - a write, and how
     """Write bytes, or the local file at a path, to every target; return those written.
 
     Without `force`, a location that has the key keeps what it has. With `verify`, what a file
-    became is proven to be what was sent. `action` is the word for messages.
+    became is compared with what was sent. `action` is the word for messages.
 
     Raises:
         TransportException: the only target failed.

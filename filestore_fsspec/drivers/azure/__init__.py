@@ -1,1 +1,1 @@
-"""Azure Blob Storage, on adlfs: `driver.py` is the filesystem, the rest are its rooms."""
+"""Azure Blob Storage, on adlfs: `driver.py` is the filesystem, the rest are its modules."""

@@ -75,7 +75,7 @@ def client_options(
 
 
 class ObstoreDriver:
-    """Goes before a default driver, whose methods do what obstore does not."""
+    """Takes precedence over a default driver, whose methods do what obstore does not."""
 
     direct: ClassVar[frozenset[str]] = frozenset({"cat_file", "get_file"})
     whole: ClassVar[Mapping[str, Any]] = {}

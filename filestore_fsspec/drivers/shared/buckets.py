@@ -225,7 +225,7 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
             return False
 
     async def _isdir(self, path: Any) -> bool:
-        """Tell whether a folder is there, beside a file of that name or not."""
+        """Tell whether a folder exists, whether or not a file has that name too."""
         try:
             bucket, key, _ = self.split_path(self._strip_protocol(path))
             if not bucket:
@@ -645,7 +645,7 @@ class BucketDriver(DriverBase, AsyncFileSystem):  # type: ignore[misc]  # fsspec
         return await requests.put(bucket, key, b"", mode, verify=verify)
 
     async def _put_verified(self, lpath: str, path: str, mode: str) -> None:
-        """Write a local file; the server's checksums, or reading it again, prove it."""
+        """Write a local file; it is compared by the server's checksums, or by reading it again."""
         bucket, key = self._new_object(path)
         written = await self._send_file(lpath, bucket, key, mode, DEFAULT_CALLBACK, verify=True)
         if written.verified:

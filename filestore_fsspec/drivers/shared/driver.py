@@ -15,10 +15,10 @@ coroutines named with a leading underscore:
   one trip where the protocol allows it. `info` gives `name`, `size` (bytes, None if unknown),
   `type` (`file` or `directory`) and `modified` (an aware datetime, or None).
 - `pipe_file` and `put_file` are atomic, make missing parents and buckets, and take `mode`:
-  `overwrite`, or `create`, which raises `FileExistsError` and leaves what is there alone. An
-  interrupted write leaves nothing under the final name; objects are written beside, under
-  `keys.temporary_path`, where the backend shows unfinished ones.
-- `put_verified(lpath, path, mode)` is `put_file` with proof that what is stored is what was sent:
+  `overwrite`, or `create`, which raises `FileExistsError` and keeps what exists. An interrupted
+  write leaves nothing under the final name; where the backend shows unfinished ones, files are
+  written to a temporary one (`keys.temporary_path`) and renamed.
+- `put_verified(lpath, path, mode)` is `put_file`, and compares what is stored with what was sent:
   the server's own checksum where it has one, else it is read again. `ChecksumMismatch`
   says that it is not; nothing of it is left.
 - Nothing is cached. A call after a dropped connection may fail once with a `ConnectionError`;
@@ -83,7 +83,7 @@ class Driver(Protocol):
         ...
 
     def put_verified(self, lpath: str, path: str, /, *, mode: str) -> None:
-        """Write a file of this machine; prove that what is stored is what was sent."""
+        """Write a file of this machine; compare what is stored with what was sent."""
         ...
 
     def isfile(self, path: str, /) -> bool:
@@ -91,7 +91,7 @@ class Driver(Protocol):
         ...
 
     def isdir(self, path: str, /) -> bool:
-        """Tell whether a folder is there, beside a file of that name or not."""
+        """Tell whether a folder exists, whether or not a file has that name too."""
         ...
 
     def info(self, path: str, /) -> Info:
