@@ -53,13 +53,13 @@ class Reading:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give each server its trees."""
         pairs = [
-            (family, subject)
+            # A disk, the second of two, cannot have a file and a folder of one name.
+            (family, "one" if (family, subject) == ("BOTH", "two") else subject)
             for family in self.families
             for subject in self.subjects
-            # A disk cannot have a file and a folder of one name, and a driver knows no shards.
-            if (family, subject) not in {("BOTH", "two"), ("SHARDED", "driver")}
+            if (family, subject) != ("SHARDED", "driver")  # a driver knows no shards
         ]
-        metafunc.parametrize(("family", "subject"), pairs)
+        metafunc.parametrize(("family", "subject"), list(dict.fromkeys(pairs)))
 
     @pytest.fixture
     def tree(self, family: str) -> Tree:

@@ -14,6 +14,7 @@ class TestS3Moto(Writing):
     service = "s3_moto"
     families = (*BUCKET, "DOTS")
     cannot = frozenset({"newline"})
+    subjects = ("driver", "two")
 
 
 class TestS3MotoObstore(Reading):
@@ -38,6 +39,7 @@ class TestAzure(Writing):
     families = (*BUCKET, "METADATA")
     cannot = frozenset({"backslash", "newline"})
     hides = frozenset({"control"})
+    subjects = ("driver", "two")
 
 
 class TestAzureObstore(Reading):
